@@ -1,0 +1,107 @@
+#pragma once
+
+#include <paragon/platform/macros.hpp>
+
+namespace paragon {
+
+struct fp8_e4m3fn;
+struct fp8_e4m3fnuz;
+
+namespace platform {
+
+/// The instruction families that kernels are written for. A device belongs to exactly one of them.
+enum class target_family { cdna, rdna3, rdna4, sm80 };
+
+/// The 8-bit e4m3 format that a device converts in hardware: the OCP one (`fn`), the one with a single NaN and no
+/// negative zero (`fnuz`), or none, where software reads both.
+enum class fp8_hardware { none, fn, fnuz };
+
+/// Target families as types: a kernel names the one it is written for, and is compiled in that family's device pass
+/// only. `wave_size` is in lanes, `lds_bytes` is the shared memory one workgroup may use (AMD's instruction set
+/// manuals, "LDS"; NVIDIA: the least of the family's limits in the CUDA programming guide's table of compute
+/// capabilities, that of 8.6 and 8.9), `name` is for messages.
+namespace target {
+
+/// gfx90a, gfx942, gfx950: matrix instructions of the MFMA kind.
+struct cdna {
+  static constexpr target_family family = target_family::cdna;
+  static constexpr int wave_size = 64;
+  static constexpr int lds_bytes = 64 * 1024;
+  static constexpr const char* name = "cdna";
+};
+
+/// gfx11xx: WMMA with operands replicated in both halves of the wave.
+struct rdna3 {
+  static constexpr target_family family = target_family::rdna3;
+  static constexpr int wave_size = 32;
+  static constexpr int lds_bytes = 64 * 1024;
+  static constexpr const char* name = "rdna3";
+};
+
+/// gfx12xx: WMMA without replication, fp8 included.
+struct rdna4 {
+  static constexpr target_family family = target_family::rdna4;
+  static constexpr int wave_size = 32;
+  static constexpr int lds_bytes = 64 * 1024;
+  static constexpr const char* name = "rdna4";
+};
+
+/// NVIDIA, compute capability 8.0 and later: `mma.sync`.
+struct sm80 {
+  static constexpr target_family family = target_family::sm80;
+  static constexpr int wave_size = 32;
+  static constexpr int lds_bytes = 99 * 1024;
+  static constexpr const char* name = "sm80";
+};
+
+/// For kernels without wave operations, which run unchanged on every device. `wave_size` only sizes the workgroup
+/// (threads = waves * wave_size); it is not the width of a hardware wave everywhere.
+struct any {
+  static constexpr int wave_size = PARAGON_PLATFORM_NVIDIA ? 32 : 64;
+  static constexpr int lds_bytes = 64 * 1024;
+  static constexpr const char* name = "any";
+};
+
+}  // namespace target
+
+/// True in the pass that compiles code for `Target`'s family: in exactly one kind of device pass for a family, in every
+/// device pass for target::any, never in the host pass of an AMD or NVIDIA build. The host platform runs the kernels of
+/// all targets, so there it is always true.
+template <class Target> inline constexpr bool is_current = PARAGON_PLATFORM_HOST == 1;
+
+/// True where the target compiled for reads KV elements of type `KV`: false for the fp8 format that is foreign to the
+/// hardware (gfx942 has fnuz only; gfx950, gfx12xx and sm_89 upwards have fn only). Targets without fp8 hardware, and
+/// the host, read both in software. All other types are read everywhere.
+template <class KV> inline constexpr bool reads = true;
+
+#if defined(__HIP_DEVICE_COMPILE__) && __HIP_DEVICE_COMPILE__
+template <> inline constexpr bool is_current<target::any> = true;
+#if defined(__gfx90a__) || defined(__gfx942__) || defined(__gfx950__)
+template <> inline constexpr bool is_current<target::cdna> = true;
+#elif defined(__GFX11__)
+template <> inline constexpr bool is_current<target::rdna3> = true;
+#elif defined(__GFX12__)
+template <> inline constexpr bool is_current<target::rdna4> = true;
+#endif
+#if defined(__gfx942__)
+template <> inline constexpr bool reads<fp8_e4m3fn> = false;
+#elif defined(__gfx950__) || defined(__GFX12__)
+template <> inline constexpr bool reads<fp8_e4m3fnuz> = false;
+#endif
+#endif
+
+#if defined(__CUDA_ARCH__)
+template <> inline constexpr bool is_current<target::any> = true;
+#if __CUDA_ARCH__ >= 800
+template <> inline constexpr bool is_current<target::sm80> = true;
+#endif
+#if __CUDA_ARCH__ >= 890
+template <> inline constexpr bool reads<fp8_e4m3fnuz> = false;
+#endif
+#endif
+
+}  // namespace platform
+
+namespace target = platform::target;
+
+}  // namespace paragon
