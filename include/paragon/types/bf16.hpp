@@ -1,9 +1,8 @@
 #pragma once
 
 #include <cstdint>
-
-#include "paragon/platform/macros.hpp"
-#include "paragon/types/minifloat.hpp"
+#include <paragon/platform/macros.hpp>
+#include <paragon/types/minifloat.hpp>
 
 namespace paragon {
 
@@ -27,6 +26,9 @@ struct [[gnu::may_alias]] bf16 {
     result.bits = bits;
     return result;
   }
+
+  /// The largest finite value.
+  PARAGON_HD static constexpr bf16 max() { return from_bits(0x7f7f); }
 
   /// Equality of bits: NaN equals itself, and the zeros of both signs differ.
   friend constexpr bool operator==(bf16, bf16) = default;

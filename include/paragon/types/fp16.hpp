@@ -1,9 +1,8 @@
 #pragma once
 
 #include <cstdint>
-
-#include "paragon/platform/macros.hpp"
-#include "paragon/types/minifloat.hpp"
+#include <paragon/platform/macros.hpp>
+#include <paragon/types/minifloat.hpp>
 
 namespace paragon {
 
@@ -26,6 +25,9 @@ struct [[gnu::may_alias]] fp16 {
     result.bits = bits;
     return result;
   }
+
+  /// The largest finite value.
+  PARAGON_HD static constexpr fp16 max() { return from_bits(0x7bff); }
 
   /// Equality of bits: NaN equals itself, and the zeros of both signs differ.
   friend constexpr bool operator==(fp16, fp16) = default;

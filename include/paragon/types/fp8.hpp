@@ -1,11 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <paragon/platform/macros.hpp>
+#include <paragon/types/minifloat.hpp>
 
-#include "paragon/platform/macros.hpp"
-#include "paragon/types/minifloat.hpp"
-
-/// \file
+/// @file
 /// The two 8-bit formats with 4 exponent and 3 mantissa bits. The same byte means values a factor of two apart in
 /// them (0x38 is 1.0 in fp8_e4m3fn and 0.5 in fp8_e4m3fnuz), so they are two types and neither converts to the other
 /// except by way of float, in so many words.
@@ -68,6 +67,9 @@ struct [[gnu::may_alias]] fp8_e4m3fn {
     return result;
   }
 
+  /// The largest finite value.
+  PARAGON_HD static constexpr fp8_e4m3fn max() { return from_bits(0x7e); }
+
   /// Equality of bits: NaN equals itself, and the zeros of both signs differ.
   friend constexpr bool operator==(fp8_e4m3fn, fp8_e4m3fn) = default;
 };
@@ -92,6 +94,9 @@ struct [[gnu::may_alias]] fp8_e4m3fnuz {
     result.bits = bits;
     return result;
   }
+
+  /// The largest finite value.
+  PARAGON_HD static constexpr fp8_e4m3fnuz max() { return from_bits(0x7f); }
 
   /// Equality of bits: NaN equals itself.
   friend constexpr bool operator==(fp8_e4m3fnuz, fp8_e4m3fnuz) = default;

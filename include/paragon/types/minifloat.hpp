@@ -1,10 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <paragon/platform/macros.hpp>
 
-#include "paragon/platform/macros.hpp"
-
-/// \file
+/// @file
 /// The one conversion between binary32 and a narrower binary format, shared by fp16, bf16 and both fp8 formats.
 /// It works on bit patterns alone, so it is constexpr, gives the same codes in every compiler and rounding mode, and
 /// does not depend on whether a device flushes subnormals.
@@ -36,7 +35,7 @@ template <int MantissaBits, int Bias> struct minifloat {
 
   /// The code nearest to a magnitude, ties to even. The exponent has no upper end here: the caller clamps the code, so
   /// that codes above its largest finite one become infinity or saturate.
-  /// \param magnitude bits of a binary32 without its sign, not NaN
+  /// @param magnitude bits of a binary32 without its sign, not NaN
   PARAGON_HD static constexpr std::uint32_t encode(std::uint32_t magnitude) {
     const int exponent = static_cast<int>(magnitude >> 23);
     // A mantissa that rounds up to the next power of two carries into the exponent, in both branches.
