@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+#include <paragon/platform/platform.hpp>
+#include <paragon/types.hpp>
+
+/// Matrix atoms: one contract over the matrix instructions of every target.
+///
+/// An atom multiplies a tile A of 16 rows by a tile B of `columns` columns over a depth of 16 and adds the product to
+/// float32 sums. In attention the rows of A are tokens (scores, S^T = K Q^T) or dims (output, O^T = V^T P^T), and the
+/// columns of B are query rows. The order of the depth is free as long as A and B agree, so an atom does not say which
+/// physical depth index an element has, only which lanes hold elements of the same depth.
+///
+/// The lane map of a target (cdna_lanes, rdna3_lanes, ...) is a set of constexpr functions:
+///   columns                    columns of B
+///   index_lanes, index(lane)   a lane holds the rows  index + index_lanes * s,  s < rows_per_lane, of A; column index
+///   of B groups, group(lane)        lanes of one index split the depth into `groups` parts of `depth_per_lane`
+///   elements sums                       float32 sums per lane; sum r of a lane belongs to
+///     row    sum_index(lane, r) + index_lanes * sum_sub_row(r)     and
+///     column column(lane, sum_slot(r)),  sum_slot(r) < column_slots
+///   token(lane, e)             the row of the score tile whose probability `transpose` puts into element e of the lane
+///   fold_column(v, op)         combines v over the lanes that hold sums of the same column
+///   fold_depth(v, op)          combines v over the lanes that hold the same column of B
+namespace paragon::mma {
+
+/// The registers a lane holds of A (`rows_per_lane` runs of `depth_per_lane` 16-bit elements, two per word), of B (one
+/// run) and of the product.
+template <class Lanes> struct a_fragment {
+  static constexpr int run = Lanes::depth_per_lane / 2;
+  std::uint32_t word[Lanes::rows_per_lane * run];
+};
+template <class Lanes> struct b_fragment { std::uint32_t word[Lanes::depth_per_lane / 2]; };
+template <class Lanes> struct sum_fragment { float value[Lanes::sums]; };
+
+/// Matrix atom of a target for 16-bit elements (`fp16` or `bf16`); specialised per instruction family.
+///   multiply(sums, a, b)   sums += A B
+///   transpose(p) -> b      probabilities in the layout of the sums become an operand B whose depth is the token
+template <class Target, half_element Element> struct atom;
+
+}  // namespace paragon::mma
+
+#if PARAGON_PLATFORM_HOST
+namespace paragon::mma {
+
+/// Host model of an atom: gathers A and B from the lanes by the lane map, multiplies in float32, scatters the sums.
+template <class Lanes, half_element Element>
+void multiply_on_host(sum_fragment<Lanes>& sums, const a_fragment<Lanes>& a, const b_fragment<Lanes>& b) {
+  struct operands {
+    sum_fragment<Lanes>* sums;
+    const a_fragment<Lanes>* a;
+    const b_fragment<Lanes>* b;
+  };
+  operands mine{&sums, &a, &b};
+  platform::collective<Lanes::wave_size>(mine, [](std::array<operands*, Lanes::wave_size>& lanes) {
+    constexpr int rows = Lanes::index_lanes * Lanes::rows_per_lane, depth = Lanes::groups * Lanes::depth_per_lane;
+    constexpr int run = Lanes::depth_per_lane / 2;
+    const auto element = [](const std::uint32_t* words, int i) {
+      return static_cast<float>(Element::from_bits(static_cast<std::uint16_t>(words[i / 2] >> (16 * (i % 2)))));
+    };
+    float a_tile[depth][rows], b_tile[depth][Lanes::columns];
+    for (int lane = 0; lane < Lanes::wave_size; ++lane) {
+      const int index = Lanes::index(lane);
+      for (int e = 0; e < Lanes::depth_per_lane; ++e) {
+        const int k = Lanes::group(lane) * Lanes::depth_per_lane + e;
+        for (int s = 0; s < Lanes::rows_per_lane; ++s)
+          a_tile[k][index + s * Lanes::index_lanes] = element(lanes[lane]->a->word + s * run, e);
+        b_tile[k][index] = element(lanes[lane]->b->word, e);
+      }
+    }
+    float product[rows][Lanes::columns] = {};
+    for (int k = 0; k < depth; ++k)
+      for (int row = 0; row < rows; ++row)
+        for (int column = 0; column < Lanes::columns; ++column)
+          product[row][column] += a_tile[k][row] * b_tile[k][column];
+    for (int lane = 0; lane < Lanes::wave_size; ++lane)
+      for (int r = 0; r < Lanes::sums; ++r)
+        lanes[lane]->sums->value[r] += product[Lanes::sum_index(lane, r) + Lanes::index_lanes * Lanes::sum_sub_row(r)]
+                                              [Lanes::column(lane, Lanes::sum_slot(r))];
+  });
+}
+
+}  // namespace paragon::mma
+#endif

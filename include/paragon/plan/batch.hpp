@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <paragon/plan/split.hpp>
+#include <paragon/view/requests.hpp>
+
+namespace paragon::plan {
+
+/// What a request looks like to one decode step, read from the tables and forced into what any table could mean:
+/// whatever the tables hold, 0 <= first_token <= tokens, 0 <= query_count <= per_request.
+struct request_lengths {
+  std::int32_t tokens;       ///< KV tokens
+  std::int32_t first_token;  ///< no query token of the request sees an earlier one (sliding window)
+  std::int32_t query_begin;  ///< row of its first query token
+  std::int32_t query_count;
+};
+
+/// The tables of a batch with what the split depends on; the same value is given to planner and kernel.
+struct batch {
+  ragged_requests requests;
+  query_tokens queries;
+  int page_size;
+  int window;  ///< tokens a query token sees, itself included; 0: all
+  int group_size;
+  int kv_heads;
+  int tile_tokens;
+  int rows_per_pass;
+
+  PARAGON_HD request_lengths lengths(int r) const {
+    const std::int64_t pages = std::int64_t{requests.kv_indptr[r + 1]} - requests.kv_indptr[r];
+    const std::int32_t last = page_size == 1 ? 1 : clamp(requests.kv_last_page_len[r], 1, page_size);
+    const std::int64_t tokens = pages <= 0 ? 0 : (pages - 1) * page_size + last;
+    request_lengths result{};
+    result.tokens = static_cast<std::int32_t>(tokens < max_tokens ? tokens : max_tokens);
+    result.query_begin = queries.indptr != nullptr ? queries.indptr[r] : r * queries.per_request;
+    result.query_count = queries.indptr != nullptr
+                             ? clamp(queries.indptr[r + 1] - result.query_begin, 0, queries.per_request)
+                             : queries.per_request;
+    const std::int32_t first_seen = window > 0 ? result.tokens - result.query_count - window + 1 : 0;
+    result.first_token = first_seen > 0 ? first_seen : 0;
+    return result;
+  }
+
+  /// Tiles start at multiples of tile_tokens, so that aligned runs of tokens share a page. An empty request still has
+  /// one tile: its outputs are written where everyone else's are.
+  PARAGON_HD request_extent extent(const request_lengths& lengths) const {
+    const std::int64_t first = lengths.first_token / tile_tokens;
+    const std::int64_t end = (std::int64_t{lengths.tokens} + tile_tokens - 1) / tile_tokens;
+    const int rows = lengths.query_count * group_size;
+    return {end > first ? end - first : 1, (rows + rows_per_pass - 1) / rows_per_pass};
+  }
+
+  /// Units of request r: the summand of the plan's prefix sum.
+  PARAGON_HD std::int64_t units(int r) const {
+    const request_extent size = extent(lengths(r));
+    return size.tiles * size.row_blocks * kv_heads;
+  }
+
+ private:
+  static constexpr std::int64_t max_tokens = std::int64_t{1} << 30;
+  static PARAGON_HD std::int32_t clamp(std::int32_t v, std::int32_t low, std::int32_t high) {
+    return v < low ? low : v > high ? high : v;
+  }
+};
+
+}  // namespace paragon::plan
