@@ -1,6 +1,6 @@
 #pragma once
 
-#include <paragon/platform/target.hpp>
+#include "paragon/platform/target.hpp"
 
 namespace paragon::platform {
 

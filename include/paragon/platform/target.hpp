@@ -1,6 +1,6 @@
 #pragma once
 
-#include <paragon/platform/macros.hpp>
+#include "paragon/platform/macros.hpp"
 
 namespace paragon {
 

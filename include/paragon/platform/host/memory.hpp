@@ -1,0 +1,76 @@
+#pragma once
+
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "paragon/platform/host/workgroup.hpp"
+#include "paragon/platform/macros.hpp"
+#include "paragon/platform/words.hpp"
+#include "paragon/types/status.hpp"
+
+namespace paragon::platform {
+
+/// The queue that work is put into. Here everything has happened when a call returns, and the only stream is nullptr.
+using stream = struct host_stream*;
+
+namespace host {
+
+/// GPUs fault on, or tear, a vector access that is not aligned to its size; the CPU would not notice.
+template <int Bytes> void check_alignment(const void* address) {
+  if (reinterpret_cast<std::uintptr_t>(address) % Bytes != 0) {
+    kernel_error("access of %d bytes at %p, which is not aligned to its size", Bytes, address);
+  }
+}
+
+}  // namespace host
+
+/// Loads `Bytes` (4, 8 or 16) bytes from global memory that this launch reads once and does not write.
+/// Precondition: `address` is aligned to `Bytes`.
+template <int Bytes> PARAGON_DEVICE words<Bytes> load_streaming(const void* address) {
+  static_assert(Bytes <= 16, "one load moves 4, 8 or 16 bytes");
+  host::check_alignment<Bytes>(address);
+  words<Bytes> result;
+  std::memcpy(&result, address, Bytes);
+  return result;
+}
+
+/// Stores `Bytes` (4, 8 or 16) bytes. Precondition: `address` is aligned to `Bytes`.
+template <int Bytes> PARAGON_DEVICE void store(void* address, words<Bytes> value) {
+  static_assert(Bytes <= 16, "one store moves 4, 8 or 16 bytes");
+  host::check_alignment<Bytes>(address);
+  std::memcpy(address, &value, Bytes);
+}
+
+/// Adds one to a counter that all workgroups share and returns the value before. What the calling lane wrote to memory
+/// before is visible to whoever arrives later, and what earlier arrivers wrote is visible to the calling lane after it.
+PARAGON_DEVICE std::uint32_t arrive(std::uint32_t* counter) {
+  return std::atomic_ref<std::uint32_t>(*counter).fetch_add(1, std::memory_order_acq_rel);
+}
+
+/// Raises `*target` to `value` if that is greater, atomically among all lanes of the device. NaN counts as greater than
+/// every number. Precondition: neither is negative, -0 included.
+PARAGON_DEVICE void atomic_max(float* target, float value) {
+  std::atomic_ref<float> shared(*target);
+  float seen = shared.load(std::memory_order_relaxed);
+  while (std::bit_cast<std::uint32_t>(seen) < std::bit_cast<std::uint32_t>(value) &&
+         !shared.compare_exchange_weak(seen, value, std::memory_order_relaxed)) {
+  }
+}
+
+/// Sets `bytes` bytes of device memory to `value`, in stream order. No bytes, no access.
+inline status fill_bytes(void* device, int value, std::size_t bytes, stream) {
+  if (bytes != 0) std::memset(device, value, bytes);
+  return status::success();
+}
+
+/// Copies `bytes` bytes of device memory to the host, after everything that the stream holds. Waits for the stream: for
+/// checked mode, examples and tests only.
+inline status read_back(void* host, const void* device, std::size_t bytes, stream) {
+  if (bytes != 0) std::memcpy(host, device, bytes);
+  return status::success();
+}
+
+}  // namespace paragon::platform
