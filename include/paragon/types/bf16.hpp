@@ -1,8 +1,9 @@
 #pragma once
 
 #include <cstdint>
-#include <paragon/platform/macros.hpp>
-#include <paragon/types/minifloat.hpp>
+
+#include "paragon/platform/macros.hpp"
+#include "paragon/types/minifloat.hpp"
 
 namespace paragon {
 

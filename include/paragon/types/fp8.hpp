@@ -1,8 +1,9 @@
 #pragma once
 
 #include <cstdint>
-#include <paragon/platform/macros.hpp>
-#include <paragon/types/minifloat.hpp>
+
+#include "paragon/platform/macros.hpp"
+#include "paragon/types/minifloat.hpp"
 
 /// @file
 /// The two 8-bit formats with 4 exponent and 3 mantissa bits. The same byte means values a factor of two apart in

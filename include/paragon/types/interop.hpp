@@ -1,11 +1,12 @@
 #pragma once
 
 #include <concepts>
-#include <paragon/platform/macros.hpp>
-#include <paragon/types/bf16.hpp>
-#include <paragon/types/fp16.hpp>
-#include <paragon/types/fp8.hpp>
 #include <type_traits>
+
+#include "paragon/platform/macros.hpp"
+#include "paragon/types/bf16.hpp"
+#include "paragon/types/fp16.hpp"
+#include "paragon/types/fp8.hpp"
 
 /// @file
 /// Pointers to HIP's and CUDA's own number types, used as pointers to the library's, without a copy.

@@ -1,11 +1,12 @@
 #pragma once
 
 #include <concepts>
-#include <paragon/types/bf16.hpp>
-#include <paragon/types/fp16.hpp>
-#include <paragon/types/fp8.hpp>
-#include <paragon/types/status.hpp>
 #include <string_view>
+
+#include "paragon/types/bf16.hpp"
+#include "paragon/types/fp16.hpp"
+#include "paragon/types/fp8.hpp"
+#include "paragon/types/status.hpp"
 
 namespace paragon {
 

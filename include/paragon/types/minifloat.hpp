@@ -1,7 +1,8 @@
 #pragma once
 
 #include <cstdint>
-#include <paragon/platform/macros.hpp>
+
+#include "paragon/platform/macros.hpp"
 
 /// @file
 /// The one conversion between binary32 and a narrower binary format, shared by fp16, bf16 and both fp8 formats.
