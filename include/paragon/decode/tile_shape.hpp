@@ -39,8 +39,9 @@ struct tile_shape {
   static constexpr int key_blocks = (HeadDim + key_block - 1) / key_block;
   static constexpr int key_steps = key_run / lanes::depth_per_lane;  ///< multiplications per block
 
+  /// At least four, so that a run of any output type is stored whole.
   static constexpr int value_run = std::clamp(static_cast<int>(std::bit_floor(unsigned{ValueDim} / lanes::index_lanes)),
-                                              4 / bytes, ValueDim* bytes % 16 == 0 ? 16 / bytes : 8 / bytes);
+                                              4, (ValueDim * bytes % 16 == 0 ? 16 : 8) / bytes);
   static constexpr int value_load = value_run * bytes;
   static constexpr int value_block = lanes::index_lanes * value_run;
   static constexpr int slice_dims = lanes::wave_size == 64 || lanes::columns == 8 ? 256 : 128;

@@ -11,6 +11,7 @@ struct rdna3_lanes {
   static constexpr int groups = 1, depth_per_lane = 16, sums = 8, column_slots = 1;
 
   static PARAGON_HD constexpr int index(int lane) { return lane % 16; }
+  static PARAGON_HD constexpr int lane_of_index(int index) { return index; }
   static PARAGON_HD constexpr int group(int) { return 0; }
   static PARAGON_HD constexpr int sum_index(int lane, int r) { return 2 * r + lane / 16; }
   static PARAGON_HD constexpr int sum_sub_row(int) { return 0; }

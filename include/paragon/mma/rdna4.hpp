@@ -11,6 +11,7 @@ struct rdna4_lanes {
   static constexpr int groups = 2, depth_per_lane = 8, sums = 8, column_slots = 1;
 
   static PARAGON_HD constexpr int index(int lane) { return lane % 16; }
+  static PARAGON_HD constexpr int lane_of_index(int index) { return index; }
   static PARAGON_HD constexpr int group(int lane) { return lane / 16; }
   static PARAGON_HD constexpr int sum_index(int lane, int r) { return 8 * (lane / 16) + r; }
   static PARAGON_HD constexpr int sum_sub_row(int) { return 0; }

@@ -12,6 +12,7 @@ struct sm80_lanes {
   static constexpr int groups = 4, depth_per_lane = 4, sums = 4, column_slots = 2;
 
   static PARAGON_HD constexpr int index(int lane) { return lane / 4; }
+  static PARAGON_HD constexpr int lane_of_index(int index) { return 4 * index; }
   static PARAGON_HD constexpr int group(int lane) { return lane % 4; }
   static PARAGON_HD constexpr int sum_index(int lane, int) { return lane / 4; }
   static PARAGON_HD constexpr int sum_sub_row(int r) { return r / 2; }

@@ -10,10 +10,13 @@
 /// - PARAGON_HD: callable from host and device code.
 /// - PARAGON_DEVICE: callable from device code, always inlined. On the host platform an ordinary inline function.
 /// - PARAGON_UNROLL: in front of a loop with a constant trip count: unroll it completely. Nothing on the host platform.
+/// - PARAGON_UNROLL_BY(n): unroll by n, no further. Nothing on the host platform.
 
 #define PARAGON_PLATFORM_AMD 0
 #define PARAGON_PLATFORM_NVIDIA 0
 #define PARAGON_PLATFORM_HOST 0
+
+#define PARAGON_PRAGMA(text) _Pragma(#text)
 
 #if defined(__HIP__)
 
@@ -22,6 +25,7 @@
 #define PARAGON_HD __host__ __device__
 #define PARAGON_DEVICE __device__ inline __attribute__((always_inline))
 #define PARAGON_UNROLL _Pragma("unroll")
+#define PARAGON_UNROLL_BY(n) PARAGON_PRAGMA(unroll n)
 
 #elif defined(__CUDACC__)
 
@@ -30,6 +34,7 @@
 #define PARAGON_HD __host__ __device__
 #define PARAGON_DEVICE __device__ __forceinline__
 #define PARAGON_UNROLL _Pragma("unroll")
+#define PARAGON_UNROLL_BY(n) PARAGON_PRAGMA(unroll n)
 
 #else
 
@@ -38,5 +43,6 @@
 #define PARAGON_HD
 #define PARAGON_DEVICE inline
 #define PARAGON_UNROLL
+#define PARAGON_UNROLL_BY(n)
 
 #endif

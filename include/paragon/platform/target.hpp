@@ -100,6 +100,21 @@ template <> inline constexpr bool reads<fp8_e4m3fnuz> = false;
 #endif
 #endif
 
+/// The targets whose kernels this build holds, as types.
+template <class... Targets> struct target_list {
+  /// Calls f(target) with the target of `family`; nothing if the build does not hold it.
+  template <class F> static constexpr void visit(target_family family, F f) {
+    ((family == Targets::family ? f(Targets{}) : void()), ...);
+  }
+};
+#if PARAGON_PLATFORM_AMD
+using targets = target_list<target::cdna, target::rdna3, target::rdna4>;
+#elif PARAGON_PLATFORM_NVIDIA
+using targets = target_list<target::sm80>;
+#else
+using targets = target_list<target::cdna, target::rdna3, target::rdna4, target::sm80>;
+#endif
+
 }  // namespace platform
 
 namespace target = platform::target;

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <paragon/decode/fast_division.hpp>
+#include <paragon/decode/tile_shape.hpp>
+#include <paragon/decode/variant.hpp>
+#include <paragon/plan/batch.hpp>
+#include <paragon/view/view.hpp>
+
+namespace paragon {
+
+/// What distinguishes one decode kernel from another, besides its target. The layout is not among it: kernels read
+/// strides.
+template <half_element Query, kv_element KV, int HeadDim, int ValueDim, class Descale, class Variant, class Out>
+struct kernel_traits {
+  using query = Query;
+  using kv = KV;
+  using descale = Descale;
+  using variant = Variant;
+  using out = Out;
+  static constexpr int head_dim = HeadDim;
+  static constexpr int value_dim = ValueDim;
+
+  /// What the matrix atoms multiply: 16-bit caches as they are; fp8 as fp16, which holds every e4m3 number exactly.
+  using fragment = std::conditional_t<fp8_element<KV>, fp16, KV>;
+};
+
+/// Where workgroups leave what others need: see `decode<Config>::workspace_size` for the layout.
+struct decode_scratch {
+  const std::int64_t* unit_indptr;  ///< [requests + 1]: the plan
+  std::uint32_t* arrivals;          ///< [workgroups]: zero between launches
+  float* states;                    ///< [workgroups, 2, state_floats]
+};
+
+/// The arguments of a decode kernel: plain values, checked on the host.
+template <class Traits> struct kernel_arguments {
+  heads_view<const typename Traits::query> query;
+  paged_tensor<typename Traits::kv> keys;
+  paged_tensor<typename Traits::kv> values;
+  std::uint32_t pages;
+  [[no_unique_address]] typename Traits::descale descale;
+  [[no_unique_address]] typename Traits::variant variant;
+  plan::batch batch;
+  fast_divisor by_page_size;
+  heads_view<typename Traits::out> out;
+  float out_factor;  ///< 1 / output scale; 1 unless the output is fp8
+  any_lse lse;
+  float softmax_scale;
+  wave_grid grid;
+  decode_scratch scratch;
+};
+
+}  // namespace paragon

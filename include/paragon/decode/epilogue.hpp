@@ -1,0 +1,107 @@
+#pragma once
+
+#include <cmath>
+#include <limits>
+#include <paragon/decode/combine.hpp>
+#include <paragon/decode/softmax.hpp>
+
+namespace paragon {
+
+/// Writes a finished state: divides by the sum (attention sinks included), applies the V descale, converts, stores runs
+/// of consecutive dims; and the LSE.
+template <class Traits, class Shape> class epilogue {
+  using lanes = typename Shape::lanes;
+  using wave = platform::wave_ops<lanes::wave_size>;
+  using item_type = item_view<Traits, Shape>;
+  using out = typename Traits::out;
+  static constexpr float shift = online_softmax<Traits, Shape>::shift;
+  static constexpr bool has_sinks = Traits::variant::template has<attention_sinks>;
+
+ public:
+  static PARAGON_DEVICE void write(const item_type& item, const attention_state<Shape>& state, int slice) {
+    PARAGON_UNROLL
+    for (int cb = 0; cb < Shape::column_blocks; ++cb) {
+      PARAGON_UNROLL
+      for (int slot = 0; slot < lanes::column_slots; ++slot) {
+        const int column = cb * lanes::columns + lanes::column(wave::lane(), slot);
+        const auto row = item.row(column);
+        const std::int64_t token = std::int64_t{item.lengths.query_begin} + row.token;
+        // The bound on the token keeps writes inside the outputs whatever the tables hold.
+        if (!item.has_row(column) || token < 0 || token >= item.arguments().out.tokens) continue;
+        const denominator d = finish(item, state.maximum[cb][slot], state.sum[cb][slot], row.head);
+        write_row(state, cb, slot, slice, d.factor,
+                  item.arguments().out.data +
+                      (token * item.arguments().out.token_stride + row.head * item.arguments().out.head_stride));
+        if (slice == 0) write_lse(item.arguments().lse, token, row.head, d.lse);
+      }
+    }
+  }
+
+ private:
+  struct denominator {
+    float factor;  ///< from the state's output to the result
+    float lse;     ///< base 2
+  };
+
+  static PARAGON_DEVICE denominator finish(const item_type& item, float maximum, float sum, int head) {
+    if (!(sum > 0.0f) && !std::isnan(sum)) return {0.0f, -std::numeric_limits<float>::infinity()};
+    float factor = item.arguments().out_factor;
+    if constexpr (!Traits::descale::by_token) factor *= item.arguments().descale.value_factor(item.kv_head);
+    if constexpr (has_sinks) {
+      const auto& sinks = static_cast<const attention_sinks&>(item.arguments().variant);
+      const float sink = sinks.logits[head] * std::numbers::log2e_v<float>;
+      const float both = fmaxf(maximum, sink);
+      const float rescale = platform::exp2(maximum - both);
+      const float total = sum * rescale + platform::exp2(sink - both + shift);
+      return {factor * rescale / total, both + platform::log2(total) - shift};
+    } else {
+      return {factor / sum, maximum + platform::log2(sum) - shift};
+    }
+  }
+
+  /// One column of the lane's sums. Sums of one index lane are `value_run` consecutive dims per value block.
+  static PARAGON_DEVICE void write_row(const attention_state<Shape>& state, int cb, int slot, int slice, float factor,
+                                       out* row) {
+    PARAGON_UNROLL
+    for (int r = 0; r < lanes::sums; ++r) {
+      if (lanes::sum_slot(r) != slot || lanes::sum_sub_row(r) != 0) continue;
+      const int first_dim =
+          slice * Shape::value_blocks * Shape::value_block + lanes::sum_index(wave::lane(), r) * Shape::value_run;
+      PARAGON_UNROLL
+      for (int vb = 0; vb < Shape::value_blocks; ++vb) {
+        const int dim = first_dim + vb * Shape::value_block;
+        if (dim < Traits::value_dim) write_run(state, cb, r, vb, factor, row + dim);
+      }
+    }
+  }
+  static PARAGON_DEVICE void write_run(const attention_state<Shape>& state, int cb, int r, int vb, float factor,
+                                       out* to) {
+    constexpr int sub_row_step = lanes::sums / lanes::rows_per_lane;  // distance of sums that differ in the sub-row
+    out run[Shape::value_run];
+    PARAGON_UNROLL
+    for (int x = 0; x < Shape::value_run; ++x) {
+      const int tile = (vb * Shape::value_run + x) / lanes::rows_per_lane;
+      const float value = state.output[cb][tile].value[r + x % lanes::rows_per_lane * sub_row_step];
+      run[x] = platform::convert<out>(factor == 0.0f ? 0.0f : value * factor);
+    }
+    store_run(run, to);
+  }
+  static PARAGON_DEVICE void store_run(const out (&run)[Shape::value_run], out* to) {
+    constexpr int bytes = sizeof(run);
+    constexpr int piece = bytes % 16 == 0 ? 16 : bytes % 8 == 0 ? 8 : 4;
+    using pieces = platform::words<piece>[bytes / piece];
+    struct storage {
+      pieces p;
+    };
+    const auto stored = __builtin_bit_cast(storage, run);
+    PARAGON_UNROLL
+    for (int i = 0; i < bytes / piece; ++i)
+      platform::store<piece>(reinterpret_cast<std::byte*>(to) + i * piece, stored.p[i]);
+  }
+
+  static PARAGON_DEVICE void write_lse(const any_lse& lse, std::int64_t token, int head, float value) {
+    if (lse.data != nullptr) lse.data[token * lse.token_stride + head * lse.head_stride] = value * lse.unit;
+  }
+};
+
+}  // namespace paragon

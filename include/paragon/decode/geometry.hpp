@@ -1,0 +1,109 @@
+#pragma once
+
+#include <paragon/decode/checks.hpp>
+#include <paragon/decode/kernel.hpp>
+
+namespace paragon {
+
+/// Device memory for a decode call: at least `decode<Config>::workspace_size` bytes, aligned to 256. Calls in flight at
+/// the same time need one each.
+struct workspace {
+  void* data;
+  std::size_t bytes;
+};
+
+namespace detail {
+
+/// The launch of one call on one device, from the kernel's shape: planner, launcher, occupancy query and workspace all
+/// read this.
+struct decode_geometry {
+  wave_grid grid;
+  std::size_t shared_bytes;
+  int workgroups;
+  plan::batch batch;
+
+  // Offsets in the workspace, in bytes.
+  std::size_t unit_indptr;
+  std::size_t states;
+  std::size_t temporary;
+  std::size_t temporary_bytes;
+  std::size_t total;
+};
+
+/// The summands of the plan's prefix sum.
+struct units_of_request {
+  plan::batch batch;
+  PARAGON_HD std::int64_t operator()(int request) const { return batch.units(request); }
+};
+
+/// Calls f(column blocks) with the number for `rows` query rows: two where the atom is narrow and the rows are many, so
+/// that a tile of keys is read once for twice the rows.
+template <class Target, class F> constexpr void with_column_blocks(int rows, F f) {
+  if constexpr (Target::family == platform::target_family::sm80) {
+    if (rows > mma::sm80_lanes::columns) return f(std::integral_constant<int, 2>{});
+  }
+  f(std::integral_constant<int, 1>{});
+}
+
+constexpr std::size_t aligned(std::size_t bytes) { return (bytes + 255) / 256 * 256; }
+
+template <class Config> plan::batch make_batch(const decode_arguments<Config>& r) {
+  return {.requests = r.requests,
+          .queries = r.queries,
+          .page_size = r.kv.shape.page_size,
+          .window = r.variant.window(),
+          .group_size = r.query.heads / r.kv.shape.kv_heads,
+          .kv_heads = r.kv.shape.kv_heads,
+          .tile_tokens = 0,
+          .rows_per_pass = 0};
+}
+
+template <class Kernel>
+status make_geometry(const plan::batch& batch, const platform::device_info& device, decode_geometry& g) {
+  using shape = typename Kernel::shape;
+  g.batch = batch;
+  g.grid = shape::grid(batch.group_size * batch.queries.per_request);
+  g.batch.tile_tokens = shape::tile_tokens(g.grid);
+  g.batch.rows_per_pass = shape::rows_per_pass(g.grid);
+  g.shared_bytes = shape::shared_bytes(g.grid);
+  int per_compute_unit = 0;
+  if (status s = platform::occupancy<Kernel>(g.grid.waves(), g.shared_bytes, per_compute_unit); !s) return s;
+  g.workgroups = device.compute_units * std::max(per_compute_unit, 1);
+
+  g.temporary_bytes = 0;
+  if (status s = platform::inclusive_sum(nullptr, g.temporary_bytes, batch.requests.count, units_of_request{g.batch},
+                                         nullptr, platform::stream{});
+      !s)
+    return s;
+  const auto workgroups = static_cast<std::size_t>(g.workgroups);
+  g.unit_indptr = aligned(workgroups * sizeof(std::uint32_t));
+  g.states = g.unit_indptr + aligned((static_cast<std::size_t>(batch.requests.count) + 1) * sizeof(std::int64_t));
+  g.temporary =
+      g.states + aligned(2 * workgroups * static_cast<std::size_t>(shape::state_floats(g.grid)) * sizeof(float));
+  g.total = g.temporary + aligned(g.temporary_bytes);
+  return status::success();
+}
+
+/// Checks a call, finds the kernel for the current device and calls f.operator()<Kernel>(geometry) -> status.
+template <class Config, class F> status with_kernel(const decode_arguments<Config>& r, F f) {
+  if (status s = check_request(r); !s) return s;
+  platform::device_info device;
+  if (status s = platform::query_device(device); !s) return s;
+  if (status s = check_format<typename Config::kv>(device); !s) return s;
+  if constexpr (fp8_element<typename Config::out>)
+    if (status s = check_format<typename Config::out>(device); !s) return s;
+  const plan::batch batch = make_batch(r);
+  status result = status::failure(status_code::unsupported_device, "this build has no kernels for %s", device.name);
+  platform::targets::visit(device.family, [&]<class Target>(Target) {
+    with_column_blocks<Target>(batch.group_size * batch.queries.per_request, [&](auto column_blocks) {
+      using kernel = decode_kernel<typename Config::traits, Target, column_blocks>;
+      decode_geometry geometry{};
+      result = make_geometry<kernel>(batch, device, geometry);
+      if (result.ok()) result = f.template operator()<kernel>(geometry);
+    });
+  });
+  return result;
+}
+
+}  // namespace detail
+}  // namespace paragon

@@ -1,0 +1,103 @@
+#pragma once
+
+#include <paragon/decode/arguments.hpp>
+
+namespace paragon {
+
+/// One (request, KV head, row block) as a wave sees it: where its tokens lie, which query rows its columns are, and
+/// which tokens each of them sees.
+template <class Traits, class Shape> class item_view {
+  using kv = typename Traits::kv;
+  using lanes = typename Shape::lanes;
+  using wave = platform::wave_ops<lanes::wave_size>;
+
+ public:
+  struct query_row {
+    int token;  ///< query token within the request
+    int head;   ///< query head
+  };
+
+  PARAGON_DEVICE item_view(const kernel_arguments<Traits>& a, const plan::segment& s, int column_wave)
+      : a_{a},
+        lengths{a.batch.lengths(s.request)},
+        request{s.request},
+        kv_head{s.kv_head},
+        first_row_{s.row_block * a.batch.rows_per_pass + column_wave * Shape::columns},
+        pages_{a.batch.requests.kv_indices + a.batch.requests.kv_indptr[s.request]},
+        keys_{a.keys.data + s.kv_head * a.keys.strides.head},
+        values_{a.values.data + s.kv_head * a.values.strides.head} {}
+
+  /// The page and slot of a token. Tokens outside [first_token, tokens) are taken for their nearest neighbour inside:
+  /// what unused slots and foreign pages hold is never loaded, so that it cannot reach an output, NaN or not.
+  struct slot_of_token {
+    std::int64_t page;
+    int slot;
+  };
+  PARAGON_DEVICE slot_of_token locate(int token) const {
+    token = token < lengths.first_token ? lengths.first_token : token < lengths.tokens ? token : lengths.tokens - 1;
+    const int ordinal = a_.by_page_size.quotient(token);
+    const std::uint32_t page = static_cast<std::uint32_t>(pages_[ordinal]);
+    return {page < a_.pages ? page : a_.pages - 1, token - ordinal * a_.batch.page_size};
+  }
+  PARAGON_DEVICE const kv* key_row(slot_of_token at) const {
+    return keys_ + (at.page * a_.keys.strides.page + at.slot * a_.keys.strides.slot);
+  }
+  PARAGON_DEVICE const kv* value_row(slot_of_token at) const {
+    return values_ + (at.page * a_.values.strides.page + at.slot * a_.values.strides.slot);
+  }
+  /// Index of a row's factors under a descale policy that varies by token.
+  PARAGON_DEVICE std::int64_t descale_row(slot_of_token at) const {
+    return a_.descale.strides.offset(at.page, at.slot, kv_head);
+  }
+
+  /// Rows are ordered by query token, then head of the group. Columns past the last row repeat it; they are not
+  /// written.
+  PARAGON_DEVICE bool has_row(int column) const {
+    return first_row_ + column < lengths.query_count * a_.batch.group_size;
+  }
+  PARAGON_DEVICE query_row row(int column) const {
+    const int last = lengths.query_count * a_.batch.group_size - 1;
+    const int row = first_row_ + column < last ? first_row_ + column : last;
+    const int token = row / a_.batch.group_size;
+    return {token, kv_head * a_.batch.group_size + row - token * a_.batch.group_size};
+  }
+  PARAGON_DEVICE int query_position(int query_token) const {
+    return lengths.tokens - lengths.query_count + query_token;
+  }
+
+  /// Tokens [begin, end) that a query token sees: not later than itself, and inside the window.
+  struct token_range {
+    int begin;
+    int end;
+  };
+  PARAGON_DEVICE token_range visible(int query_token) const {
+    const int end = query_position(query_token) + 1;
+    if constexpr (has_window)
+      return {end - a_.batch.window, end};
+    else
+      return {0, end};
+  }
+  /// Whether every row sees all of `count` tokens from `token` on: then nothing needs a mask.
+  PARAGON_DEVICE bool all_visible(int token, int count) const {
+    return token >= visible(lengths.query_count - 1).begin && token + count <= visible(0).end;
+  }
+
+  PARAGON_DEVICE const kernel_arguments<Traits>& arguments() const { return a_; }
+
+ private:
+  static constexpr bool has_window = Traits::variant::template has<sliding_window>;
+  const kernel_arguments<Traits>& a_;
+
+ public:
+  const plan::request_lengths lengths;
+  const int request;
+  const int kv_head;
+
+ private:
+  const int first_row_;
+  const std::int32_t* pages_;
+  const kv* keys_;
+  const kv* values_;
+};
+
+}  // namespace paragon
