@@ -41,10 +41,7 @@ template <> struct storage_equivalent<::__nv_fp8_e4m3> { using type = fp8_e4m3fn
 
 /// `Foreign` is a declared equivalent of the storage type `Ours`.
 template <class Foreign, class Ours>
-concept equivalent_of = requires {
-  typename storage_equivalent<Foreign>::type;
-}
-&&std::same_as<typename storage_equivalent<Foreign>::type, Ours>;
+concept equivalent_of = std::same_as<typename storage_equivalent<Foreign>::type, Ours>;
 
 /// One of the two types is the declared equivalent of the other.
 template <class A, class B>
@@ -55,7 +52,7 @@ concept same_storage = equivalent_of<A, B> || equivalent_of<B, A>;
 /// fp8_e4m3fn never becomes one to a fnuz type. Reading and writing through the storage types is defined whatever the
 /// object's own type is; through the vendors' types the usual aliasing rule applies.
 template <class To, class From>
-requires same_storage<To, std::remove_const_t<From>> PARAGON_HD auto pointer_cast(From* pointer) {
+requires(same_storage<To, std::remove_const_t<From>>) PARAGON_HD auto pointer_cast(From* pointer) {
   if constexpr (requires { sizeof(To) == sizeof(From); }) {
     static_assert(sizeof(To) == sizeof(From) && alignof(To) == alignof(From),
                   "a storage_equivalent must have the size and the alignment of the storage type it names");
