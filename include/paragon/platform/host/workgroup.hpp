@@ -102,10 +102,13 @@ class workgroup_runner {
   void collective(const meeting& at, Operands& mine, Operation& operation) {
     check_wave_size(WaveSize);
     wave_state& wave = current_wave();
-    wave.operands[static_cast<std::size_t>(lane())] = &mine;
-    if (!arrive(wave, at)) return wait_for_wave();
-    std::array<Operands*, WaveSize> all;
-    for (std::size_t i = 0; i < WaveSize; ++i) all[i] = static_cast<Operands*>(wave.operands[i]);
+    using pointers = std::array<Operands*, WaveSize>;
+    const bool first = wave.arrived == 0;
+    const bool last = arrive(wave, at);
+    // In place with its final type: a copy to there by the last lane costs more than the switches of a whole wave.
+    pointers& all = first ? *new (wave.operands) pointers : *std::launder(reinterpret_cast<pointers*>(wave.operands));
+    all[static_cast<std::size_t>(lane())] = &mine;
+    if (!last) return wait_for_wave();
     operation(all);
   }
 
@@ -127,7 +130,7 @@ class workgroup_runner {
 
  private:
   struct wave_state {
-    std::array<void*, max_wave_size> operands;
+    alignas(void*) std::byte operands[max_wave_size * sizeof(void*)];  // pointers to what each lane brought
     int arrived = 0;
     int first = 0;  // the lane that was here first
     meeting at;     // what it waits for
