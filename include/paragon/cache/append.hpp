@@ -1,0 +1,146 @@
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <cstdint>
+#include <paragon/cache/append_checks.hpp>
+#include <paragon/cache/cache_slots.hpp>
+#include <paragon/cache/row_maximum.hpp>
+
+namespace paragon {
+
+namespace detail {
+
+/// The arguments of the append kernel: plain values, checked on the host.
+template <class Source, class KV, class Descale, class Slots> struct append_arguments {
+  heads_view<const Source> keys;
+  heads_view<const Source> values;
+  paged_target<KV> k;
+  paged_target<KV> v;
+  kv_shape shape;
+  Descale descale;
+  Slots slots;
+  int lanes;
+};
+
+/// Every team of threads takes one row, that is one KV head of one token, of K and then of V to its slot.
+template <int Run, class Source, class KV, class Descale, class Slots> struct append_kernel {
+  using arguments = append_arguments<Source, KV, Descale, Slots>;
+  using target = target::any;
+  static constexpr int max_waves = row_waves;
+  static constexpr std::size_t shared_bytes = Descale::by_token ? row_threads * sizeof(float) : 0;
+
+  static PARAGON_DEVICE void run(const arguments& a, std::byte* shared) {
+    const row_team team = row_team::mine(a.lanes);
+    const std::int64_t token = team.row / a.shape.kv_heads;
+    const int head = static_cast<int>(team.row % a.shape.kv_heads);
+    const cache_slot slot = token < a.keys.tokens ? a.slots.find(token, a.shape) : cache_slot::none();
+    const row_move keys = between(a.keys, token, a.k, slot, head, a.shape.head_dim);
+    const row_move values = between(a.values, token, a.v, slot, head, a.shape.value_dim);
+
+    if constexpr (Descale::by_token) {
+      const float key_factor = own_factor(keys, team, shared);
+      const float value_factor = own_factor(values, team, shared);
+      if (slot.exists() && team.lane == 0) {
+        const std::int64_t row = a.descale.strides.offset(slot.page, slot.index, head);
+        a.descale.key[row] = key_factor;
+        a.descale.value[row] = value_factor;
+      }
+      move(keys, team, key_factor);
+      move(values, team, value_factor);
+    } else {
+      move(keys, team, a.descale.key_factor(head));
+      move(values, team, a.descale.value_factor(head));
+    }
+  }
+
+ private:
+  struct row_move {
+    const Source* from;
+    KV* to;
+    int dim;  // 0: nothing to move
+  };
+
+  static PARAGON_DEVICE row_move between(const heads_view<const Source>& source, std::int64_t token,
+                                         const paged_target<KV>& pages, const cache_slot& slot, int head, int dim) {
+    if (!slot.exists()) return {nullptr, nullptr, 0};
+    return {source.data + token * source.token_stride + head * source.head_stride,
+            pages.data + pages.strides.offset(slot.page, slot.index, head), dim};
+  }
+
+  static PARAGON_DEVICE float own_factor(const row_move& row, const row_team& team, std::byte* shared) {
+    const float mine = row_amax<Run>(row.from, row.dim, team.lane, team.lanes, 0.0f);
+    return descale_for<KV>(team_maximum(mine, team.lane, team.lanes, reinterpret_cast<float*>(shared)));
+  }
+
+  static PARAGON_DEVICE void move(const row_move& row, const row_team& team, float factor) {
+    for (int d = team.lane * Run; d < row.dim; d += team.lanes * Run) {
+      float run[Run];
+      load_run(row.from + d, run);
+      if constexpr (fp8_element<KV>) {
+        PARAGON_UNROLL
+        for (float& x : run) x /= factor;
+      }
+      store_run(row.to + d, run);
+    }
+  }
+};
+
+template <int Run, class Source, class KV, class Descale, class Slots>
+status launch_append(append_arguments<Source, KV, Descale, Slots> arguments, platform::stream stream) {
+  using kernel = append_kernel<Run, Source, KV, Descale, Slots>;
+  const kv_shape& shape = arguments.shape;
+  arguments.lanes = row_lanes(std::max(shape.head_dim, shape.value_dim), Run);
+  const std::int64_t rows = std::int64_t{arguments.keys.tokens} * shape.kv_heads;
+  return launch_rows<kernel>(row_workgroups(rows, arguments.lanes), stream, arguments);
+}
+
+template <class Source, class KV, class Layout, class Descale, class Slots>
+status append_to(const heads_view<const Source>& keys, const heads_view<const Source>& values,
+                 const paged_kv_writer<KV, Layout, Descale>& cache, const Slots& slots, platform::stream stream) {
+  for (const status& check :
+       {check_cache(cache), check_new_tokens(keys, values, cache.shape), slots.check(keys.tokens, cache.shape)})
+    if (!check) return check;
+  const append_arguments<Source, KV, typename paged_kv_writer<KV, Layout, Descale>::descale_type, Slots> arguments{
+      keys, values, cache.k, cache.v, cache.shape, cache.descale, slots, 0};
+  const bool aligned =
+      runs_are_aligned(keys) && runs_are_aligned(values) && runs_are_aligned(cache.k) && runs_are_aligned(cache.v);
+  return aligned ? launch_append<run_elements>(arguments, stream) : launch_append<1>(arguments, stream);
+}
+
+}  // namespace detail
+
+/// What new keys and values may be: numbers that are quantised already need no append.
+template <class T>
+concept append_source = std::same_as<T, float> || half_element<T>;
+
+/// Writes new keys [tokens, kv_heads, head_dim] and values [tokens, kv_heads, value_dim] into the pages that `slots`
+/// names; token i goes to slots[i], -1 skips it.
+///
+/// fp8 caches store  saturate(x / descale),  rounded to nearest even, NaN kept. With `per_token_head` the factor of a
+/// row is found first,  amax / max_finite  over the finite elements and at least `min_descale` (a row of zeros has that
+/// one, and stays zeros), and written next to it. 16-bit caches store x, rounded to nearest even.
+///
+/// Nothing outside of the cache is written, whatever the slots are. Two tokens must not have the same slot. The source
+/// must not overlap the cache. Moves 8 elements at a time where all addresses and strides are multiples of that.
+///
+/// Errors: null_pointer; bad_shape (sizes of the cache, or of keys and values that do not fit it); bad_stride (rows of
+/// the cache or of the source overlap); bad_scale; grid_limit; platform_error.
+template <append_source Source, kv_element KV, page_layout Layout, class Descale>
+status append(const heads_view<const Source>& keys, const heads_view<const Source>& values,
+              const paged_kv_writer<KV, Layout, Descale>& cache, const slot_mapping& slots, platform::stream stream) {
+  return detail::append_to(keys, values, cache, detail::mapped_slots{slots}, stream);
+}
+
+/// The same with the slots of a ragged table, which describes the cache as it is after the append: the new tokens are
+/// the last ones of each request, as many as `tokens` says (rows as there; here more than max_query_tokens are
+/// allowed, and with `indptr` its `per_request` is not read). Skipped are rows beyond those of all requests, tokens
+/// that would lie before the start of their request, and pages outside of the cache.
+template <append_source Source, kv_element KV, page_layout Layout, class Descale>
+status append(const heads_view<const Source>& keys, const heads_view<const Source>& values,
+              const paged_kv_writer<KV, Layout, Descale>& cache, const ragged_requests& requests,
+              const query_tokens& tokens, platform::stream stream) {
+  return detail::append_to(keys, values, cache, detail::ragged_slots{requests, tokens}, stream);
+}
+
+}  // namespace paragon
