@@ -24,7 +24,6 @@ def code_objects(path):
     """Yields (processor, ELF image) of every code object in the offload bundles of the file."""
     with open(path, "rb") as file:
         data = file.read()
-    # clang aligns bundles; the magic words of its own tools' string tables do not lie on such an address
     starts = [match.start() for match in re.finditer(re.escape(BUNDLE), data)]
     if not starts and COMPRESSED_BUNDLE in data:
         sys.exit(f"{path}: its code objects are compressed; build with --no-offload-compress")
@@ -58,22 +57,25 @@ def main():
     options = parser.parse_args()
     readelf = os.path.join(os.path.dirname(os.path.realpath(options.compiler)), "llvm-readelf")
 
-    seen = {}
+    lines = set()
+    bad = set()
     for program in options.programs:
         for processor, image in code_objects(program):
             for kernel in kernels(readelf, image):
-                if not FOREIGN.match(kernel["name"]):
-                    seen[processor, kernel["name"]] = kernel
-    bad = 0
-    for (processor, name), kernel in sorted(seen.items()):
-        faults = [f"{key} = {kernel[key]}" for key in FORBIDDEN if int(kernel[key])]
-        figures = " ".join(f"{key}={kernel.get(key, '-')}" for key in SHOWN)
-        print(f"{'BAD ' if faults else ''}{processor} {name}: {figures} {', '.join(faults)}".rstrip())
-        bad += bool(faults)
-    print(f"{len(seen)} kernels, {bad} with spills or scratch")
-    if not seen:
+                if FOREIGN.match(kernel["name"]):
+                    continue
+                faults = [f"{key}={kernel[key]}" for key in FORBIDDEN if int(kernel[key])]
+                figures = [f"{key}={kernel.get(key, 0)}" for key in SHOWN]
+                line = f"{processor} {kernel['name']}: {' '.join(figures + faults)}"
+                lines.add(line)
+                if faults:
+                    bad.add(line)
+    for line in sorted(lines):
+        print(f"BAD {line}" if line in bad else line)
+    print(f"{len(lines)} kernels, {len(bad)} with spills or scratch")
+    if not lines:
         sys.exit("no kernel found: are these HIP programs?")
-    sys.exit(bad != 0)
+    sys.exit(bool(bad))
 
 
 main()
