@@ -1,0 +1,105 @@
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <paragon/reference/attention.hpp>
+#include <support/output.hpp>
+
+/// Kernel outputs against float64.
+namespace paragon_test {
+
+using namespace paragon;
+
+/// How far a kernel with this query type may be off.
+///
+/// row      ||out - reference|| / ||reference|| of a row: the bound. Two roundings to 16 bits go into it, that
+///          of the probabilities before they meet V and that of the output; each is off by 2^-8 (bf16) or 2^-11 (fp16)
+///          at most and by 0.4 of that in the root mean square.
+/// element  before the output is rounded, in units of sum_t p_t |v_t|: the rounding of the probabilities, a fifth more
+///          for all that happens in float32.
+/// lse      absolute. Probabilities are summed before they are rounded, so what is left is the logits' error: products
+///          of 16-bit numbers are exact in float32, each of their additions is off by up to 2^-24 of the partial sum.
+///          With the outlier channels the terms of a logit reach several hundred, and errors add up like a random walk
+///          over the 32 steps of 16 dims of the longest head: 2^-24 * 500 * sqrt(32) = 1.7e-4.
+struct tolerance {
+  double row, element, lse;
+};
+template <half_element Query>
+inline constexpr tolerance allowed =
+    std::is_same_v<Query, fp16> ? tolerance{1e-3, 1.2 * 0x1p-11, 2e-4} : tolerance{4e-3, 1.2 * 0x1p-8, 2e-4};
+
+/// The worst of a comparison and where it was.
+struct worst {
+  double error = 0.0;
+  int token = -1, head = -1, dim = -1;
+
+  void take(double candidate, int t, int h, int d = -1) {
+    if (candidate > error || std::isnan(candidate)) *this = {std::isnan(candidate) ? HUGE_VAL : candidate, t, h, d};
+  }
+};
+
+inline bool belongs_to_a_request(const reference::result& expected, int token) {
+  return !std::isnan(expected.lse[expected.row(token, 0)]);
+}
+
+/// ||out - reference|| / ||reference||; 0 if both are zero. NaN where the output holds one.
+template <class Out> double row_error(const Out* out, std::span<const double> expected, double scale) {
+  double error = 0.0, norm = 0.0;
+  for (std::size_t d = 0; d < expected.size(); ++d) {
+    const double difference = scale * static_cast<double>(static_cast<float>(out[d])) - expected[d];
+    error += difference * difference;
+    norm += expected[d] * expected[d];
+  }
+  return error == 0.0 ? 0.0 : std::sqrt(error / norm);
+}
+
+/// By how much an element is outside of what rounding any number within `slack` of the expected one gives, in units of
+/// `slack`; 0 inside. Exact for every output type, saturation included.
+template <class Out> double element_error(Out out, double expected, double slack, double scale) {
+  const auto rounded = [scale](double x) { return static_cast<float>(Out(static_cast<float>(x / scale))); };
+  const float value = static_cast<float>(out);
+  if (value >= rounded(expected - slack) && value <= rounded(expected + slack)) return 0.0;
+  return std::abs(static_cast<double>(value) * scale - expected) / slack;
+}
+
+/// Checks that every row of every request was written with the right numbers and that nothing else was. `scale` is that
+/// of an fp8 output, whose rows have no bound of their own: only its elements are held to what rounding explains.
+template <half_element Query, class Out>
+void check_output(const guarded_output<Out>& out, const reference::result& expected, double scale = 1.0) {
+  worst row, element;
+  for (int token = 0; token < expected.tokens; ++token)
+    for (int head = 0; head < expected.heads && belongs_to_a_request(expected, token); ++head) {
+      const auto values = expected.out_row(token, head), mass = expected.mass_row(token, head);
+      if (!fp8_element<Out>) row.take(row_error(out.row(token, head), values, scale), token, head);
+      for (int d = 0; d < expected.dim; ++d) {
+        const auto i = static_cast<std::size_t>(d);
+        const double slack = allowed<Query>.element * mass[i];
+        element.take(element_error(out.row(token, head)[d], values[i], slack, scale), token, head, d);
+      }
+    }
+  INFO("worst row: token " << row.token << " head " << row.head);
+  CHECK(row.error <= allowed<Query>.row);
+  INFO("worst element: token " << element.token << " head " << element.head << " dim " << element.dim);
+  CHECK(element.error == 0.0);
+  CHECK(out.written_outside([&](int token) { return belongs_to_a_request(expected, token); }) == 0);
+}
+
+/// The same for an LSE of which `unit` is the natural logarithm's value of 1: 1 for ln, ln 2 for base 2.
+template <half_element Query>
+void check_lse(const guarded_output<float>& lse, const reference::result& expected, double unit) {
+  worst error;
+  for (int token = 0; token < expected.tokens; ++token)
+    for (int head = 0; head < expected.heads && belongs_to_a_request(expected, token); ++head) {
+      const double value = unit * static_cast<double>(lse.row(token, head)[0]);
+      const double right = expected.lse[expected.row(token, head)];
+      error.take(value == right ? 0.0 : std::abs(value - right), token, head);
+    }
+  INFO("worst LSE: token " << error.token << " head " << error.head);
+  CHECK(error.error <= allowed<Query>.lse);
+  CHECK(lse.written_outside([&](int token) { return belongs_to_a_request(expected, token); }) == 0);
+}
+
+}  // namespace paragon_test
