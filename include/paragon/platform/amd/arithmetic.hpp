@@ -1,0 +1,57 @@
+#pragma once
+
+#include <hip/hip_runtime.h>
+
+#include <cstdint>
+
+#include "paragon/platform/macros.hpp"
+#include "paragon/types/bf16.hpp"
+#include "paragon/types/fp16.hpp"
+#include "paragon/types/kv_dtype.hpp"
+
+namespace paragon::platform {
+
+namespace amd {
+
+using float_pair = float __attribute__((ext_vector_type(2)));
+using half_pair = _Float16 __attribute__((ext_vector_type(2)));
+using brain_pair = __bf16 __attribute__((ext_vector_type(2)));
+using short_pair = std::int16_t __attribute__((ext_vector_type(2)));
+
+/// The compiler's type with the bits of a storage type; it converts with the target's instructions where there are any.
+template <half_element T> struct arithmetic_type;
+template <> struct arithmetic_type<fp16> {
+  using scalar = _Float16;
+  using pair = half_pair;
+};
+template <> struct arithmetic_type<bf16> {
+  using scalar = __bf16;
+  using pair = brain_pair;
+};
+
+}  // namespace amd
+
+PARAGON_DEVICE float exp2(float x) { return __builtin_amdgcn_exp2f(x); }
+
+PARAGON_DEVICE float log2(float x) { return __builtin_amdgcn_logf(x); }
+
+PARAGON_DEVICE float reciprocal(float x) { return __builtin_amdgcn_rcpf(x); }
+
+template <std::uint32_t Selector> PARAGON_DEVICE std::uint32_t byte_permute(std::uint32_t low, std::uint32_t high) {
+  static_assert((Selector & ~0x7777u) == 0, "a selector has four digits from 0 to 7");
+  // The instruction wants a byte per digit.
+  constexpr std::uint32_t spread =
+      (Selector & 0xfu) | (Selector & 0xf0u) << 4 | (Selector & 0xf00u) << 8 | (Selector & 0xf000u) << 12;
+  return __builtin_amdgcn_perm(high, low, spread);
+}
+
+template <half_element T> PARAGON_DEVICE std::uint32_t pack(float low, float high) {
+  using pair = typename amd::arithmetic_type<T>::pair;
+  return __builtin_bit_cast(std::uint32_t, __builtin_convertvector(amd::float_pair{low, high}, pair));
+}
+
+template <half_element T> PARAGON_DEVICE T convert(float value) {
+  return __builtin_bit_cast(T, static_cast<typename amd::arithmetic_type<T>::scalar>(value));
+}
+
+}  // namespace paragon::platform

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <hip/hip_runtime.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "paragon/platform/amd/status.hpp"
+#include "paragon/platform/macros.hpp"
+#include "paragon/platform/words.hpp"
+#include "paragon/types/status.hpp"
+
+// Pointers get and lose their address space by C-style casts: C++ has no cast for it.
+
+namespace paragon::platform {
+
+/// The queue that work is put into.
+using stream = hipStream_t;
+
+namespace amd {
+
+/// Operand of s_waitcnt on gfx9 that waits for all loads from and stores to global memory, and for nothing else.
+inline constexpr int wait_for_vector_memory = 0x0f70;
+
+/// The vector that one load or store of `Bytes` bytes moves.
+template <int Bytes> using vector_of = std::uint32_t __attribute__((ext_vector_type(Bytes / 4)));
+
+/// Waits until all that the wave stored to global memory has reached the device's cache, and for its loads.
+PARAGON_DEVICE void complete_stores() {
+#if defined(__gfx942__) || defined(__gfx950__)
+  // A release at agent scope would write the whole cache back here.
+  __builtin_amdgcn_fence(__ATOMIC_RELEASE, "workgroup");
+  __builtin_amdgcn_s_waitcnt(wait_for_vector_memory);
+#else
+  __builtin_amdgcn_fence(__ATOMIC_RELEASE, "agent");
+#endif
+}
+
+}  // namespace amd
+
+/// One global (not flat) load, marked as not to be kept in the caches.
+template <int Bytes> PARAGON_DEVICE words<Bytes> load_streaming(const void* address) {
+  static_assert(Bytes <= 16, "one load moves 4, 8 or 16 bytes");
+  using global_vector = const __attribute__((address_space(1))) amd::vector_of<Bytes>;
+  return __builtin_bit_cast(words<Bytes>, __builtin_nontemporal_load((global_vector*)(address)));
+}
+
+template <int Bytes> PARAGON_DEVICE void store(void* address, words<Bytes> value) {
+  static_assert(Bytes <= 16, "one store moves 4, 8 or 16 bytes");
+  *static_cast<amd::vector_of<Bytes>*>(address) = __builtin_bit_cast(amd::vector_of<Bytes>, value);
+}
+
+/// Loads from the segment that the launch wrote them to, where they come first. To the compiler the address may be
+/// another one each time, or it would load all arguments at the kernel's start and keep them in (spilled) scalar
+/// registers.
+template <class Arguments> PARAGON_DEVICE const Arguments& refetch(const Arguments&) {
+  auto* segment = __builtin_amdgcn_kernarg_segment_ptr();
+  asm volatile("" : "+s"(segment));
+  return *(const Arguments*)(segment);
+}
+
+/// Call it in one lane, after a barrier(): then it stands for the whole workgroup.
+PARAGON_DEVICE std::uint32_t arrive(std::uint32_t* counter) {
+  __builtin_amdgcn_fence(__ATOMIC_RELEASE, "agent");
+#if defined(__gfx942__) || defined(__gfx950__)
+  // Clang up to version 22 lets the counter be raised before the cache is written back to where the other dies see it.
+  __builtin_amdgcn_s_waitcnt(amd::wait_for_vector_memory);
+#endif
+  const std::uint32_t before = __hip_atomic_fetch_add(counter, 1u, __ATOMIC_RELAXED, __HIP_MEMORY_SCOPE_AGENT);
+  __builtin_amdgcn_fence(__ATOMIC_ACQUIRE, "agent");
+  return before;
+}
+
+PARAGON_DEVICE void atomic_max(float* target, float value) {
+  // Without signs, floats are ordered as their bits are, and NaN is the greatest.
+  __hip_atomic_fetch_max(reinterpret_cast<std::uint32_t*>(target), __builtin_bit_cast(std::uint32_t, value),
+                         __ATOMIC_RELAXED, __HIP_MEMORY_SCOPE_AGENT);
+}
+
+inline status fill_bytes(void* device, int value, std::size_t bytes, stream on) {
+  if (bytes == 0) return status::success();
+  return status_of(hipMemsetAsync(device, value, bytes, on), "hipMemsetAsync");
+}
+
+inline status read_back(void* host, const void* device, std::size_t bytes, stream on) {
+  if (bytes == 0) return status::success();
+  const status copied = status_of(hipMemcpyAsync(host, device, bytes, hipMemcpyDeviceToHost, on), "hipMemcpyAsync");
+  if (!copied.ok()) return copied;
+  return status_of(hipStreamSynchronize(on), "hipStreamSynchronize");
+}
+
+}  // namespace paragon::platform

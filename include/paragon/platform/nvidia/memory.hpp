@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "paragon/platform/macros.hpp"
+#include "paragon/platform/nvidia/status.hpp"
+#include "paragon/platform/words.hpp"
+#include "paragon/types/status.hpp"
+
+namespace paragon::platform {
+
+/// The queue that work is put into.
+using stream = cudaStream_t;
+
+/// Through the read-only path, without a place in the first-level cache. Volatile, so that loads stay ahead of the
+/// arithmetic where a kernel has put them.
+template <int Bytes> PARAGON_DEVICE words<Bytes> load_streaming(const void* address) {
+  static_assert(Bytes <= 16, "one load moves 4, 8 or 16 bytes");
+  words<Bytes> result;
+  if constexpr (Bytes == 16) {
+    asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(result.w[0]), "=r"(result.w[1]), "=r"(result.w[2]), "=r"(result.w[3])
+                 : "l"(address));
+  } else if constexpr (Bytes == 8) {
+    asm volatile("ld.global.nc.L1::no_allocate.v2.u32 {%0, %1}, [%2];"
+                 : "=r"(result.w[0]), "=r"(result.w[1])
+                 : "l"(address));
+  } else {
+    asm volatile("ld.global.nc.L1::no_allocate.u32 %0, [%1];" : "=r"(result.w[0]) : "l"(address));
+  }
+  return result;
+}
+
+template <int Bytes> PARAGON_DEVICE void store(void* address, words<Bytes> value) {
+  static_assert(Bytes <= 16, "one store moves 4, 8 or 16 bytes");
+  if constexpr (Bytes == 16) {
+    *static_cast<uint4*>(address) = make_uint4(value.w[0], value.w[1], value.w[2], value.w[3]);
+  } else if constexpr (Bytes == 8) {
+    *static_cast<uint2*>(address) = make_uint2(value.w[0], value.w[1]);
+  } else {
+    *static_cast<std::uint32_t*>(address) = value.w[0];
+  }
+}
+
+/// Arguments stay in the constant bank, from where every instruction can read them.
+template <class Arguments> PARAGON_DEVICE const Arguments& refetch(const Arguments& arguments) { return arguments; }
+
+PARAGON_DEVICE std::uint32_t arrive(std::uint32_t* counter) {
+  __threadfence();
+  const std::uint32_t before = atomicAdd(counter, 1u);
+  __threadfence();
+  return before;
+}
+
+PARAGON_DEVICE void atomic_max(float* target, float value) {
+  // Without signs, floats are ordered as their bits are, and NaN is the greatest.
+  atomicMax(reinterpret_cast<unsigned*>(target), __float_as_uint(value));
+}
+
+inline status fill_bytes(void* device, int value, std::size_t bytes, stream on) {
+  if (bytes == 0) return status::success();
+  return status_of(cudaMemsetAsync(device, value, bytes, on), "cudaMemsetAsync");
+}
+
+inline status read_back(void* host, const void* device, std::size_t bytes, stream on) {
+  if (bytes == 0) return status::success();
+  const status copied = status_of(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, on), "cudaMemcpyAsync");
+  if (!copied.ok()) return copied;
+  return status_of(cudaStreamSynchronize(on), "cudaStreamSynchronize");
+}
+
+}  // namespace paragon::platform
