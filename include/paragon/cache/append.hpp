@@ -23,7 +23,8 @@ template <class Source, class KV, class Descale, class Slots> struct append_argu
   int lanes;
 };
 
-/// Every team of threads takes one row, that is one KV head of one token, of K and then of V to its slot.
+/// Every team of threads takes one row of K or V, that is one KV head of one new token, to its slot. The first half of
+/// the workgroups takes keys, the second values.
 template <int Run, class Source, class KV, class Descale, class Slots> struct append_kernel {
   using arguments = append_arguments<Source, KV, Descale, Slots>;
   using target = target::any;
@@ -31,26 +32,22 @@ template <int Run, class Source, class KV, class Descale, class Slots> struct ap
   static constexpr std::size_t shared_bytes = Descale::by_token ? row_threads * sizeof(float) : 0;
 
   static PARAGON_DEVICE void run(const arguments& a, std::byte* shared) {
-    const row_team team = row_team::mine(a.lanes);
+    const int half = platform::workgroups() / 2;
+    const bool keys = platform::workgroup() < half;
+    const row_team team = row_team::mine(a.lanes, keys ? platform::workgroup() : platform::workgroup() - half);
     const std::int64_t token = team.row / a.shape.kv_heads;
     const int head = static_cast<int>(team.row % a.shape.kv_heads);
     const cache_slot slot = token < a.keys.tokens ? a.slots.find(token, a.shape) : cache_slot::none();
-    const row_move keys = between(a.keys, token, a.k, slot, head, a.shape.head_dim);
-    const row_move values = between(a.values, token, a.v, slot, head, a.shape.value_dim);
-
+    const row_move row = !slot.exists() ? row_move{nullptr, nullptr, 0}
+                         : keys         ? between(a.keys, token, a.k, slot, head, a.shape.head_dim)
+                                        : between(a.values, token, a.v, slot, head, a.shape.value_dim);
     if constexpr (Descale::by_token) {
-      const float key_factor = own_factor(keys, team, shared);
-      const float value_factor = own_factor(values, team, shared);
-      if (slot.exists() && team.lane == 0) {
-        const std::int64_t row = a.descale.strides.offset(slot.page, slot.index, head);
-        a.descale.key[row] = key_factor;
-        a.descale.value[row] = value_factor;
-      }
-      move(keys, team, key_factor);
-      move(values, team, value_factor);
+      const float factor = own_factor(row, team, shared);
+      if (slot.exists() && team.lane == 0)
+        (keys ? a.descale.key : a.descale.value)[a.descale.strides.offset(slot.page, slot.index, head)] = factor;
+      move(row, team, factor);
     } else {
-      move(keys, team, a.descale.key_factor(head));
-      move(values, team, a.descale.value_factor(head));
+      move(row, team, keys ? a.descale.key_factor(head) : a.descale.value_factor(head));
     }
   }
 
@@ -63,7 +60,6 @@ template <int Run, class Source, class KV, class Descale, class Slots> struct ap
 
   static PARAGON_DEVICE row_move between(const heads_view<const Source>& source, std::int64_t token,
                                          const paged_target<KV>& pages, const cache_slot& slot, int head, int dim) {
-    if (!slot.exists()) return {nullptr, nullptr, 0};
     return {source.data + token * source.token_stride + head * source.head_stride,
             pages.data + pages.strides.offset(slot.page, slot.index, head), dim};
   }
@@ -75,13 +71,17 @@ template <int Run, class Source, class KV, class Descale, class Slots> struct ap
 
   static PARAGON_DEVICE void move(const row_move& row, const row_team& team, float factor) {
     for (int d = team.lane * Run; d < row.dim; d += team.lanes * Run) {
-      float run[Run];
-      load_run(row.from + d, run);
-      if constexpr (fp8_element<KV>) {
-        PARAGON_UNROLL
-        for (float& x : run) x /= factor;
+      if constexpr (std::same_as<Source, KV>) {
+        copy_run<Run>(row.from + d, row.to + d);
+      } else {
+        float run[Run];
+        load_run(row.from + d, run);
+        if constexpr (fp8_element<KV>) {
+          PARAGON_UNROLL
+          for (float& x : run) x /= factor;
+        }
+        store_run(row.to + d, run);
       }
-      store_run(row.to + d, run);
     }
   }
 };
@@ -92,7 +92,7 @@ status launch_append(append_arguments<Source, KV, Descale, Slots> arguments, pla
   const kv_shape& shape = arguments.shape;
   arguments.lanes = row_lanes(std::max(shape.head_dim, shape.value_dim), Run);
   const std::int64_t rows = std::int64_t{arguments.keys.tokens} * shape.kv_heads;
-  return launch_rows<kernel>(row_workgroups(rows, arguments.lanes), stream, arguments);
+  return launch_rows<kernel>(2 * row_workgroups(rows, arguments.lanes), stream, arguments);
 }
 
 template <class Source, class KV, class Layout, class Descale, class Slots>
@@ -119,7 +119,8 @@ concept append_source = std::same_as<T, float> || half_element<T>;
 ///
 /// fp8 caches store  saturate(x / descale),  rounded to nearest even, NaN kept. With `per_token_head` the factor of a
 /// row is found first,  amax / max_finite  over the finite elements and at least `min_descale` (a row of zeros has that
-/// one, and stays zeros), and written next to it. 16-bit caches store x, rounded to nearest even.
+/// one, and stays zeros), and written next to it. 16-bit caches store x, rounded to nearest even, of their own
+/// type its very bits.
 ///
 /// Nothing outside of the cache is written, whatever the slots are. Two tokens must not have the same slot. The source
 /// must not overlap the cache. Moves 8 elements at a time where all addresses and strides are multiples of that.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <limits>
 #include <paragon/view/rows.hpp>
 
 namespace paragon {
@@ -18,10 +19,11 @@ namespace detail {
 
 /// The larger of `amax` and the absolute values in a run. Infinities and NaN do not count: no factor could hold them.
 template <int Run> PARAGON_DEVICE float finite_amax(const float (&run)[Run], float amax) {
+  constexpr float infinity = std::numeric_limits<float>::infinity();
   PARAGON_UNROLL
   for (const float x : run) {
     const float magnitude = x < 0.0f ? -x : x;
-    if (magnitude > amax && magnitude <= max_finite<bf16> * 2.0f) amax = magnitude;
+    if (magnitude > amax && magnitude < infinity) amax = magnitude;
   }
   return amax;
 }
@@ -36,12 +38,12 @@ template <int Run, class T> PARAGON_DEVICE float row_amax(const T* row, int dim,
   return amax;
 }
 
-/// The maximum over the `lanes` threads of each team. All threads of the workgroup must call it.
+/// The maximum over the `lanes` threads of each team. All threads of the workgroup must call it, with shared memory
+/// that nobody uses any more.
 /// @param lanes a power of two; teams begin at its multiples
 /// @param shared row_threads floats
 PARAGON_DEVICE float team_maximum(float mine, int lane, int lanes, float* shared) {
   float* team = shared + row_team::this_thread() - lane;
-  platform::barrier();  // an earlier result may not have been read by all yet
   team[lane] = mine;
   for (int half = lanes / 2; half > 0; half /= 2) {
     platform::barrier();

@@ -65,6 +65,7 @@ template <int Run, class Source> struct amax_kernel {
       const Source* row = view.data + token * view.token_stride + head * view.head_stride;
       mine = row_amax<Run>(row, dim, thread % lanes, lanes, mine);
     }
+    platform::barrier();  // the maximum before may not have been read by all yet
     const float largest = team_maximum(mine, thread, row_threads, reinterpret_cast<float*>(shared));
     if (thread == 0) platform::atomic_max(amax, largest);
   }
@@ -80,7 +81,7 @@ template <fp8_element KV> struct descale_kernel {
   static constexpr std::size_t shared_bytes = 0;
 
   static PARAGON_DEVICE void run(const arguments& a, std::byte*) {
-    const std::int64_t i = row_team::mine(1).row;
+    const std::int64_t i = row_team::mine(1, platform::workgroup()).row;
     if (i >= a.amax.count) return;
     a.out.key[i] = calibrated(a.amax.key[i]);
     a.out.value[i] = calibrated(a.amax.value[i]);

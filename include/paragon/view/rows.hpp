@@ -26,10 +26,11 @@ struct row_team {
   int lane;
   int lanes;
 
-  /// The calling thread's team, if each has `lanes` threads, a power of two up to row_threads.
-  static PARAGON_DEVICE row_team mine(int lanes) {
+  /// The calling thread's team in the n-th workgroup of those that share rows, if each team has `lanes` threads, a
+  /// power of two up to row_threads.
+  static PARAGON_DEVICE row_team mine(int lanes, int n) {
     const int thread = this_thread();
-    return {platform::workgroup() * std::int64_t{row_threads / lanes} + thread / lanes, thread % lanes, lanes};
+    return {n * std::int64_t{row_threads / lanes} + thread / lanes, thread % lanes, lanes};
   }
 
   /// Index of the calling thread in its workgroup.
@@ -113,6 +114,18 @@ template <int Run, class T> PARAGON_DEVICE void store_run(T* to, const float (&f
     } else {
       platform::store(to + part, bit_cast<platform::words<bytes>>(rounded));
     }
+  }
+}
+
+/// Copies `Run` elements of a row; see `load_run`.
+template <int Run, class T> PARAGON_DEVICE void copy_run(const T* from, T* to) {
+  if constexpr (Run == 1) {
+    *to = *from;
+  } else {
+    constexpr int bytes = access_bytes<T, Run>, count = bytes / static_cast<int>(sizeof(T));
+    PARAGON_UNROLL
+    for (int part = 0; part < Run; part += count)
+      platform::store(to + part, platform::load_streaming<bytes>(from + part));
   }
 }
 
