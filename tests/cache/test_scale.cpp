@@ -99,13 +99,10 @@ TEST_CASE_TEMPLATE("maxima over batches, for the layer and for each head", Sourc
 
 TEST_CASE_TEMPLATE("descales let the largest number be the largest that is stored", KV, fp8_e4m3fn, fp8_e4m3fnuz) {
   const float top = max_finite<KV>;
-  const device_buffer<float> keys{std::vector<float>{top, 1.0f, 0.0f, 1e-44f}};
-  const device_buffer<float> values{
-      std::vector<float>{0.5f * top, std::numeric_limits<float>::max(), 3.0f, 2.0f * top}};
-  auto* k = const_cast<float*>(keys.data());
-  auto* v = const_cast<float*>(values.data());
+  device_buffer<float> keys{std::vector<float>{top, 1.0f, 0.0f, 1e-44f}};
+  device_buffer<float> values{std::vector<float>{0.5f * top, std::numeric_limits<float>::max(), 3.0f, 2.0f * top}};
   device_buffer<float> k_descales(6), v_descales(6);
-  require(descales_from_amax<KV>({k, v, 4}, {k_descales.data(), v_descales.data()}, nullptr));
+  require(descales_from_amax<KV>({keys.data(), values.data(), 4}, {k_descales.data(), v_descales.data()}, nullptr));
   const auto key = k_descales.download(), value = v_descales.download();
   CHECK(key[0] == 1.0f);
   CHECK(key[1] == doctest::Approx(1.0 / static_cast<double>(top)));
