@@ -4,13 +4,17 @@
 ///   real_activations [FILE]        FILE: smollm2_activations.safetensors, see the README beside this source
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <numeric>
 #include <paragon/paragon.hpp>
 #include <paragon/reference/attention.hpp>
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "input.hpp"
 #include "report.hpp"
