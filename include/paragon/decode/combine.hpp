@@ -18,11 +18,12 @@ struct wave_role {
 /// Merges the states of a workgroup's token waves into those of token wave 0, pairwise through shared memory. All waves
 /// call it; shared memory is free again only after the next barrier.
 template <class Shape>
-PARAGON_DEVICE void combine_waves(attention_state<Shape>& state, const wave_grid& grid, const wave_role& role,
+PARAGON_DEVICE void combine_waves(running_state<Shape>& state, const wave_grid& grid, const wave_role& role,
                                   std::byte* shared) {
   constexpr int state_floats = Shape::state_registers * Shape::lanes::wave_size;
   float* states = reinterpret_cast<float*>(shared + Shape::flag_bytes);
   const int place = role.column * grid.slice + role.slice, places = grid.column * grid.slice;
+  PARAGON_UNROLL_BY(1)
   for (int half = grid.token / 2; half > 0; half /= 2) {
     platform::barrier();
     if (role.token >= half && role.token < 2 * half)
@@ -52,7 +53,7 @@ template <class Shape> class partial_states {
         last_{plan::owner_of(units, platform::workgroups(), s.item_begin + s.item_tiles - 1)} {}
 
   /// Publishes the state of token wave 0; true in the workgroup that was the last of the item to do so.
-  PARAGON_DEVICE bool publish(const attention_state<Shape>& state, std::byte* shared) const {
+  PARAGON_DEVICE bool publish(const running_state<Shape>& state, std::byte* shared) const {
     if (role_.token == 0) state.save(address(platform::workgroup()));
     int* is_last = reinterpret_cast<int*>(shared);
     platform::barrier();
@@ -63,9 +64,10 @@ template <class Shape> class partial_states {
   }
 
   /// The item's whole state in token wave 0, from all that was published.
-  PARAGON_DEVICE void gather(attention_state<Shape>& state, std::byte* shared) const {
+  PARAGON_DEVICE void gather(running_state<Shape>& state, std::byte* shared) const {
     if (wave::index() == 0 && wave::lane() == 0) scratch_.arrivals[first_] = 0;
     state.clear();
+    PARAGON_UNROLL_BY(1)
     for (int workgroup = first_ + role_.token; workgroup <= last_; workgroup += grid_.token)
       state.merge(address(workgroup));
     combine_waves(state, grid_, role_, shared);

@@ -18,7 +18,7 @@ template <class Traits, class Shape> class epilogue {
   static constexpr bool has_sinks = Traits::variant::template has<attention_sinks>;
 
  public:
-  static PARAGON_DEVICE void write(const item_type& item, const attention_state<Shape>& state, int slice) {
+  static PARAGON_DEVICE void write(const item_type& item, const running_state<Shape>& state, int slice) {
     PARAGON_UNROLL
     for (int cb = 0; cb < Shape::column_blocks; ++cb) {
       PARAGON_UNROLL
@@ -35,6 +35,7 @@ template <class Traits, class Shape> class epilogue {
         if (slice == 0) write_lse(item.arguments().lse, token, row.head, d.lse);
       }
     }
+    wave::converge();
   }
 
  private:
@@ -60,7 +61,7 @@ template <class Traits, class Shape> class epilogue {
   }
 
   /// One column of the lane's sums. Sums of one index lane are `value_run` consecutive dims per value block.
-  static PARAGON_DEVICE void write_row(const attention_state<Shape>& state, int cb, int slot, int slice, float factor,
+  static PARAGON_DEVICE void write_row(const running_state<Shape>& state, int cb, int slot, int slice, float factor,
                                        out* row) {
     PARAGON_UNROLL
     for (int r = 0; r < lanes::sums; ++r) {
@@ -74,7 +75,7 @@ template <class Traits, class Shape> class epilogue {
       }
     }
   }
-  static PARAGON_DEVICE void write_run(const attention_state<Shape>& state, int cb, int r, int vb, float factor,
+  static PARAGON_DEVICE void write_run(const running_state<Shape>& state, int cb, int r, int vb, float factor,
                                        out* to) {
     constexpr int sub_row_step = lanes::sums / lanes::rows_per_lane;  // distance of sums that differ in the sub-row
     out run[Shape::value_run];

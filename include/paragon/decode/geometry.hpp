@@ -40,7 +40,7 @@ struct units_of_request {
 /// that a tile of keys is read once for twice the rows.
 template <class Target, class F> constexpr void with_column_blocks(int rows, F f) {
   if constexpr (Target::family == platform::target_family::sm80) {
-    if (rows > mma::sm80_lanes::columns) return f(std::integral_constant<int, 2>{});
+    if (rows > mma::atom<Target, fp16>::columns) return f(std::integral_constant<int, 2>{});
   }
   f(std::integral_constant<int, 1>{});
 }

@@ -17,14 +17,11 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
   static constexpr int max_waves = shape::max_waves;
 
   static PARAGON_DEVICE void run(const arguments& a, std::byte* shared) {
-    const auto extent_of = [&](int r) { return a.batch.extent(a.batch.lengths(r)); };
-    const int requests = a.batch.requests.count;
-    const std::int64_t units = a.scratch.unit_indptr[requests];
-    plan::share rest = plan::share_of(units, platform::workgroups(), platform::workgroup());
+    plan::share rest = plan::share_of(units(a), platform::workgroups(), platform::workgroup());
     while (rest.begin < rest.end) {
-      const plan::segment s = plan::first_segment(a.scratch.unit_indptr, requests, a.batch.kv_heads, rest, extent_of);
+      const plan::segment s = next_segment(platform::refetch(a), rest);
       rest.begin += s.tiles;
-      decode_segment(a, s, units, shared);
+      decode_segment(a, s, shared);
     }
   }
 
@@ -32,21 +29,31 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
   using lanes = typename shape::lanes;
   using wave = platform::wave_ops<lanes::wave_size>;
   using item_type = item_view<Traits, shape>;
-  using state_type = attention_state<shape>;
+  using state_type = running_state<shape>;
 
-  static PARAGON_DEVICE void decode_segment(const arguments& a, const plan::segment& s, std::int64_t units,
-                                            std::byte* shared) {
+  static PARAGON_DEVICE std::int64_t units(const arguments& a) { return a.scratch.unit_indptr[a.batch.requests.count]; }
+  static PARAGON_DEVICE plan::segment next_segment(const arguments& a, const plan::share& rest) {
+    const auto extent_of = [&](int r) { return a.batch.extent(a.batch.lengths(r)); };
+    return plan::first_segment(a.scratch.unit_indptr, a.batch.requests.count, a.batch.kv_heads, rest, extent_of);
+  }
+
+  static PARAGON_DEVICE void decode_segment(const arguments& a, const plan::segment& s, std::byte* shared) {
     const wave_role role{a.grid, wave::index()};
-    const item_type item{a, s, role.column};
     state_type state;
-    attend(item, s, role, shared, state);
+    attend(item_type{platform::refetch(a), s, role.column}, s, role, shared, state);
     combine_waves(state, a.grid, role, shared);
-    if (!s.covers_item()) {
-      const partial_states<shape> partials{a.scratch, a.grid, role, units, s};
-      if (!partials.publish(state, shared)) return;
-      partials.gather(state, shared);
-    }
-    if (role.token == 0) epilogue<Traits, shape>::write(item, state, role.slice);
+    if (!s.covers_item() && !join(platform::refetch(a), s, role, shared, state)) return;
+    if (role.token == 0)
+      epilogue<Traits, shape>::write(item_type{platform::refetch(a), s, role.column}, state, role.slice);
+  }
+
+  /// Hands over the state of a part of an item; true in the workgroup that now has the whole.
+  static PARAGON_DEVICE bool join(const arguments& a, const plan::segment& s, const wave_role& role, std::byte* shared,
+                                  state_type& state) {
+    const partial_states<shape> partials{a.scratch, a.grid, role, units(a), s};
+    if (!partials.publish(state, shared)) return false;
+    partials.gather(state, shared);
+    return true;
   }
 
   /// Attention over the wave's part of a segment's tokens.
@@ -59,21 +66,27 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
     state.clear();
 
     const int tile_tokens = item.arguments().batch.tile_tokens;
-    const std::int64_t first_tile = item.lengths.first_token / tile_tokens + s.first_tile;
-    const std::int64_t segment_end = (first_tile + s.tiles) * tile_tokens;
-    const int end = static_cast<int>(segment_end < item.lengths.tokens ? segment_end : item.lengths.tokens);
-    int token = static_cast<int>(first_tile) * tile_tokens + role.token * shape::wave_tokens;
+    const int first_tile = item.lengths.first_token / tile_tokens + s.first_tile;
+    const int segment_end = (first_tile + s.tiles) * tile_tokens;
+    const int end = segment_end < item.lengths.tokens ? segment_end : item.lengths.tokens;
+    int token = first_tile * tile_tokens + role.token * shape::wave_tokens;
 
-    key_value_tile<Traits, shape> next;
-    if (token < end) next.load(item, token, role.slice);
-    for (; token < end; token += tile_tokens) {
-      const key_value_tile<Traits, shape> tile = next;
-      if (shape::resident && token + tile_tokens < end) next.load(item, token + tile_tokens, role.slice);
+    if (token >= end) return;  // this wave has no part in the segment
+    key_value_tile<Traits, shape> tile;
+    tile.load(item, token, role.slice);
+    for (;; token += tile_tokens) {
+      const bool more = token + tile_tokens < end;
+      key_value_tile<Traits, shape> next;
+      if (shape::resident && more) next.load(item, token + tile_tokens, role.slice);
       typename online_softmax<Traits, shape>::scores_type scores{};
       tile.score(item, token, query, scores);
       softmax.absorb(item, token, scores, state);
       accumulate(tile, scores, state);
-      if (!shape::resident && token + tile_tokens < end) next.load(item, token + tile_tokens, role.slice);
+      if (!more) break;
+      if (shape::resident)
+        tile = next;
+      else
+        tile.load(item, token + tile_tokens, role.slice);
     }
     fold_sums(state);
   }

@@ -35,7 +35,13 @@ template <class Traits, class Shape> class query_tile {
       const heads_view<const element>& q = item.arguments().query;
       const element* data = q.data + (clamp_token(item, row.token) * q.token_stride + row.head * q.head_stride);
       const float scale = row_scale(data, cb);
-      for (int b = 0; b < Shape::key_blocks; ++b) load_block(data, scale, cb, b, writes);
+      if constexpr (Shape::resident) {
+        PARAGON_UNROLL
+        for (int b = 0; b < Shape::key_blocks; ++b) load_block(data, scale, cb, b, writes);
+      } else {
+        PARAGON_UNROLL_BY(1)
+        for (int b = 0; b < Shape::key_blocks; ++b) load_block(data, scale, cb, b, writes);
+      }
     }
   }
 
@@ -86,6 +92,7 @@ template <class Traits, class Shape> class query_tile {
   }
   static PARAGON_DEVICE float largest(const element* data) {
     float result = 0.0f;
+    PARAGON_UNROLL_BY(1)
     for (int b = 0; b < Shape::key_blocks; ++b)
       for (int i = 0; i < Shape::key_run; i += 8) {
         const auto eight = load_eight(data, first_dim(b) + i);

@@ -17,7 +17,7 @@ template <class Traits, class Shape> class online_softmax {
   using lanes = typename Shape::lanes;
   using wave = platform::wave_ops<lanes::wave_size>;
   using item_type = item_view<Traits, Shape>;
-  using state_type = attention_state<Shape>;
+  using state_type = running_state<Shape>;
   static constexpr bool by_token = Traits::descale::by_token;
   static constexpr bool maps_logits = Traits::variant::maps_logits;
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <paragon/decode/tile_shape.hpp>
 
 namespace paragon {
@@ -7,7 +8,7 @@ namespace paragon {
 /// The running result of attention over some of the tokens of a wave's rows, in registers:
 ///   sum = sum_t 2^(logit_t - maximum + shift),   output = sum_t 2^(logit_t - maximum + shift) * V_t
 /// with base-2 logits. Two states over disjoint tokens merge into the state over both.
-template <class Shape> struct attention_state {
+template <class Shape> struct running_state {
   using lanes = typename Shape::lanes;
   static constexpr int slots = lanes::column_slots;
 
@@ -44,62 +45,60 @@ template <class Shape> struct attention_state {
 
   /// Stores the state register by register, one word per lane each: `memory` holds state_registers * wave_size floats.
   PARAGON_DEVICE void save(float* memory) const {
-    visit(
-        memory, [](const float& mine, float& stored) { stored = mine; }, *this);
+    memory += platform::wave_ops<lanes::wave_size>::lane();
+    PARAGON_UNROLL
+    for (int cb = 0; cb < Shape::column_blocks; ++cb) {
+      PARAGON_UNROLL
+      for (int slot = 0; slot < slots; ++slot) {
+        memory[maximum_at(cb, slot)] = maximum[cb][slot];
+        memory[sum_at(cb, slot)] = sum[cb][slot];
+      }
+      PARAGON_UNROLL
+      for (int tile = 0; tile < Shape::output_tiles; ++tile) {
+        PARAGON_UNROLL
+        for (int r = 0; r < lanes::sums; ++r) memory[output_at(cb, tile, r)] = output[cb][tile].value[r];
+      }
+    }
   }
 
   /// Merges a saved state into this one.
   PARAGON_DEVICE void merge(const float* memory) {
-    attention_state other;
-    visit(
-        memory, [](float& mine, const float& stored) { mine = stored; }, other);
+    memory += platform::wave_ops<lanes::wave_size>::lane();
     PARAGON_UNROLL
     for (int cb = 0; cb < Shape::column_blocks; ++cb) {
       float mine[slots], theirs[slots];
       PARAGON_UNROLL
       for (int slot = 0; slot < slots; ++slot) {
-        const float both = fmaxf(maximum[cb][slot], other.maximum[cb][slot]);
+        const float their_maximum = memory[maximum_at(cb, slot)];
+        const float both = fmaxf(maximum[cb][slot], their_maximum);
         mine[slot] = platform::exp2(maximum[cb][slot] - both);
-        theirs[slot] = platform::exp2(other.maximum[cb][slot] - both);
+        theirs[slot] = platform::exp2(their_maximum - both);
         maximum[cb][slot] = both;
+        sum[cb][slot] = mine[slot] * sum[cb][slot] + theirs[slot] * memory[sum_at(cb, slot)];
       }
-      scale(cb, mine);
-      add(other, cb, theirs);
+      PARAGON_UNROLL
+      for (int tile = 0; tile < Shape::output_tiles; ++tile) {
+        // Loads in flight are registers: enough of them to cover the latency, not all at once.
+        if (tile * lanes::sums % 32 == 0) platform::schedule_barrier();
+        PARAGON_UNROLL
+        for (int r = 0; r < lanes::sums; ++r) {
+          float& value = output[cb][tile].value[r];
+          value = mine[lanes::sum_slot(r)] * value + theirs[lanes::sum_slot(r)] * memory[output_at(cb, tile, r)];
+        }
+      }
     }
   }
 
  private:
-  PARAGON_DEVICE void add(const attention_state& other, int cb, const float (&factor)[slots]) {
-    PARAGON_UNROLL
-    for (int slot = 0; slot < slots; ++slot) sum[cb][slot] += factor[slot] * other.sum[cb][slot];
-    PARAGON_UNROLL
-    for (int tile = 0; tile < Shape::output_tiles; ++tile) {
-      PARAGON_UNROLL
-      for (int r = 0; r < lanes::sums; ++r)
-        output[cb][tile].value[r] += factor[lanes::sum_slot(r)] * other.output[cb][tile].value[r];
-    }
+  // Where registers lie in a saved state, from the lane's first word on: maximum and sum of every column slot, then the
+  // output, per column block. Constants, so that one address serves all of them.
+  static PARAGON_HD constexpr int word(int cb, int i) {
+    return (cb * (Shape::state_registers / Shape::column_blocks) + i) * lanes::wave_size;
   }
-
-  /// Calls f(register, its place in memory) for all registers.
-  template <class Memory, class F, class State> static PARAGON_DEVICE void visit(Memory* memory, F f, State& state) {
-    memory += platform::wave_ops<lanes::wave_size>::lane();
-    const auto next = [&](auto& value) {
-      f(value, *memory);
-      memory += lanes::wave_size;
-    };
-    PARAGON_UNROLL
-    for (int cb = 0; cb < Shape::column_blocks; ++cb) {
-      PARAGON_UNROLL
-      for (int slot = 0; slot < slots; ++slot) {
-        next(state.maximum[cb][slot]);
-        next(state.sum[cb][slot]);
-      }
-      PARAGON_UNROLL
-      for (int tile = 0; tile < Shape::output_tiles; ++tile) {
-        PARAGON_UNROLL
-        for (int r = 0; r < lanes::sums; ++r) next(state.output[cb][tile].value[r]);
-      }
-    }
+  static PARAGON_HD constexpr int maximum_at(int cb, int slot) { return word(cb, 2 * slot); }
+  static PARAGON_HD constexpr int sum_at(int cb, int slot) { return word(cb, 2 * slot + 1); }
+  static PARAGON_HD constexpr int output_at(int cb, int tile, int r) {
+    return word(cb, 2 * slots + tile * lanes::sums + r);
   }
 };
 

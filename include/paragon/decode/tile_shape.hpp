@@ -39,13 +39,14 @@ struct tile_shape {
   static constexpr int key_blocks = (HeadDim + key_block - 1) / key_block;
   static constexpr int key_steps = key_run / lanes::depth_per_lane;  ///< multiplications per block
 
-  /// At least four, so that a run of any output type is stored whole.
-  static constexpr int value_run = std::clamp(static_cast<int>(std::bit_floor(unsigned{ValueDim} / lanes::index_lanes)),
-                                              4, (ValueDim * bytes % 16 == 0 ? 16 : 8) / bytes);
-  static constexpr int value_load = value_run * bytes;
-  static constexpr int value_block = lanes::index_lanes * value_run;
   static constexpr int slice_dims = lanes::wave_size == 64 || lanes::columns == 8 ? 256 : 128;
   static constexpr int slices = (ValueDim + slice_dims - 1) / slice_dims;
+  /// At least four, so that a run of any output type is stored whole; at most one load, and no wider than a slice.
+  static constexpr int value_run =
+      std::clamp(static_cast<int>(std::bit_floor(unsigned{ValueDim} / lanes::index_lanes)), 4,
+                 std::min((ValueDim * bytes % 16 == 0 ? 16 : 8) / bytes, slice_dims / lanes::index_lanes));
+  static constexpr int value_load = value_run * bytes;
+  static constexpr int value_block = lanes::index_lanes * value_run;
   static constexpr int value_blocks =
       ((ValueDim + value_block - 1) / value_block + slices - 1) / slices;  ///< per slice
   static constexpr int output_tiles = value_blocks * value_run / lanes::rows_per_lane;

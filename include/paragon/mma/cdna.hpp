@@ -32,8 +32,9 @@ template <half_element Element> struct atom<target::cdna, Element> : cdna_lanes 
   using lanes = cdna_lanes;
   using element = Element;
 
-  static PARAGON_DEVICE void multiply(sum_fragment<lanes>& sums, const a_fragment<lanes>& a,
-                                      const b_fragment<lanes>& b) {
+  static PARAGON_DEVICE void multiply([[maybe_unused]] sum_fragment<lanes>& sums,
+                                      [[maybe_unused]] const a_fragment<lanes>& a,
+                                      [[maybe_unused]] const b_fragment<lanes>& b) {
 #if defined(__GFX9__)
     using floats = float __attribute__((ext_vector_type(4)));
     if constexpr (std::is_same_v<Element, fp16>) {

@@ -36,8 +36,9 @@ template <half_element Element> struct atom<target::sm80, Element> : sm80_lanes 
   using lanes = sm80_lanes;
   using element = Element;
 
-  static PARAGON_DEVICE void multiply(sum_fragment<lanes>& sums, const a_fragment<lanes>& a,
-                                      const b_fragment<lanes>& b) {
+  static PARAGON_DEVICE void multiply([[maybe_unused]] sum_fragment<lanes>& sums,
+                                      [[maybe_unused]] const a_fragment<lanes>& a,
+                                      [[maybe_unused]] const b_fragment<lanes>& b) {
 #if defined(__CUDA_ARCH__)
     float* s = sums.value;
     // The instruction wants rows r, r + 8 of the lower depths first; a fragment holds row by row.

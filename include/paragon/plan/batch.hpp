@@ -44,8 +44,8 @@ struct batch {
   /// Tiles start at multiples of tile_tokens, so that aligned runs of tokens share a page. An empty request still has
   /// one tile: its outputs are written where everyone else's are.
   PARAGON_HD request_extent extent(const request_lengths& lengths) const {
-    const std::int64_t first = lengths.first_token / tile_tokens;
-    const std::int64_t end = (std::int64_t{lengths.tokens} + tile_tokens - 1) / tile_tokens;
+    const int first = lengths.first_token / tile_tokens;
+    const int end = (lengths.tokens + tile_tokens - 1) / tile_tokens;
     const int rows = lengths.query_count * group_size;
     return {end > first ? end - first : 1, (rows + rows_per_pass - 1) / rows_per_pass};
   }
@@ -53,7 +53,7 @@ struct batch {
   /// Units of request r: the summand of the plan's prefix sum.
   PARAGON_HD std::int64_t units(int r) const {
     const request_extent size = extent(lengths(r));
-    return size.tiles * size.row_blocks * kv_heads;
+    return std::int64_t{size.tiles} * size.row_blocks * kv_heads;
   }
 
  private:

@@ -35,17 +35,17 @@ struct segment {
   int request;
   int kv_head;
   int row_block;
-  std::int64_t first_tile;  ///< in the item, counted from its own first tile
-  std::int64_t tiles;
+  int first_tile;  ///< in the item, counted from its own first tile
+  int tiles;
+  int item_tiles;
   std::int64_t item_begin;  ///< the item's first unit
-  std::int64_t item_tiles;
 
   PARAGON_HD constexpr bool covers_item() const { return tiles == item_tiles; }
 };
 
 /// The number of tiles and row blocks of a request; a request has tiles * row_blocks * kv_heads units.
 struct request_extent {
-  std::int64_t tiles;
+  int tiles;
   int row_blocks;
 };
 
@@ -68,15 +68,15 @@ PARAGON_HD constexpr segment first_segment(const std::int64_t* unit_indptr, int 
   const int request = request_of(unit_indptr, requests, rest.begin);
   const request_extent extent = extent_of(request);
   const std::int64_t inside = rest.begin - unit_indptr[request];
-  const std::int64_t item = inside / extent.tiles, first_tile = inside % extent.tiles;
-  const std::int64_t left = extent.tiles - first_tile, available = rest.end - rest.begin;
+  const std::int64_t item = inside / extent.tiles, available = rest.end - rest.begin;
+  const int first_tile = static_cast<int>(inside % extent.tiles), left = extent.tiles - first_tile;
   return {.request = request,
           .kv_head = static_cast<int>(item / extent.row_blocks) % kv_heads,
           .row_block = static_cast<int>(item % extent.row_blocks),
           .first_tile = first_tile,
-          .tiles = left < available ? left : available,
-          .item_begin = rest.begin - first_tile,
-          .item_tiles = extent.tiles};
+          .tiles = left < available ? left : static_cast<int>(available),
+          .item_tiles = extent.tiles,
+          .item_begin = rest.begin - first_tile};
 }
 
 }  // namespace paragon::plan

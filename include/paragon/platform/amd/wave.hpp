@@ -92,6 +92,9 @@ template <int WaveSize> struct wave_ops {
 
   static PARAGON_DEVICE int count() { return static_cast<int>(blockDim.x / WaveSize); }
 
+  /// An instruction that costs nothing but that no branch of a lane can jump over.
+  static PARAGON_DEVICE void converge() { __builtin_amdgcn_wave_barrier(); }
+
   static PARAGON_DEVICE bool any(bool condition) {
     if constexpr (WaveSize == 64) {
       return __builtin_amdgcn_ballot_w64(condition) != 0;
@@ -122,6 +125,8 @@ template <int WaveSize> struct wave_ops {
 PARAGON_DEVICE int workgroup() { return static_cast<int>(blockIdx.x); }
 
 PARAGON_DEVICE int workgroups() { return static_cast<int>(gridDim.x); }
+
+PARAGON_DEVICE void schedule_barrier() { __builtin_amdgcn_sched_barrier(0); }
 
 PARAGON_DEVICE void barrier() {
   // The workgroup would see stores to global memory even if they were still under way across the barrier, and compilers

@@ -18,6 +18,8 @@ template <int WaveSize> struct wave_ops {
 
   static PARAGON_DEVICE int count() { return static_cast<int>(blockDim.x / WaveSize); }
 
+  static PARAGON_DEVICE void converge() { __syncwarp(); }
+
   static PARAGON_DEVICE bool any(bool condition) { return __any_sync(all_lanes, condition) != 0; }
 
   template <class T> static PARAGON_DEVICE T shuffle(T value, int source_lane) {
@@ -38,6 +40,9 @@ template <int WaveSize> struct wave_ops {
 PARAGON_DEVICE int workgroup() { return static_cast<int>(blockIdx.x); }
 
 PARAGON_DEVICE int workgroups() { return static_cast<int>(gridDim.x); }
+
+/// ptxas weighs registers itself.
+PARAGON_DEVICE void schedule_barrier() {}
 
 PARAGON_DEVICE void barrier() { __syncthreads(); }
 
