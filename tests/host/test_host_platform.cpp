@@ -72,7 +72,7 @@ struct chain_kernel {
 
   static void run(const arguments& arguments, std::byte*) {
     if (platform::wave_ops<32>::lane() == 0) {
-      const auto predecessor_ended = [&] { return *arguments.ended == platform::workgroup(); };
+      const auto predecessor_ended = [&] { return *arguments.ended == platform::workgroup() || *arguments.stuck != 0; };
       if (!wait_until(predecessor_ended)) ++*arguments.stuck;
       ++*arguments.ended;
     }
@@ -155,7 +155,17 @@ TEST_CASE("query_device says what set_device was told") {
 }
 
 /// What a kernel does wrong, by number, so that one kernel and one hidden test case serve all of them.
-enum class misuse { operations, places, ended_lane, waiting_wave, ended_wave, shuffle_lane, alignment, wave_size };
+enum class misuse {
+  operations,
+  places,
+  types,
+  ended_lane,
+  waiting_wave,
+  ended_wave,
+  shuffle_lane,
+  alignment,
+  wave_size
+};
 
 template <misuse What> struct misuse_kernel {
   struct arguments {
@@ -178,6 +188,13 @@ template <misuse What> struct misuse_kernel {
         static_cast<void>(wave::any(true));
       } else {
         static_cast<void>(wave::any(true));
+      }
+    } else if constexpr (What == misuse::types) {
+      const auto exchange = [](auto value) { static_cast<void>(wave::shuffle(value, 0)); };
+      if (lane < 7) {
+        exchange(lane);
+      } else {
+        exchange(1.0f);
       }
     } else if constexpr (What == misuse::ended_lane) {
       if (lane == 5) return;
@@ -204,6 +221,7 @@ template <misuse What> void commit() {
 // Run by the test below in a process of its own, one at a time.
 TEST_CASE("misuse: operations" * doctest::skip()) { commit<misuse::operations>(); }
 TEST_CASE("misuse: places" * doctest::skip()) { commit<misuse::places>(); }
+TEST_CASE("misuse: types" * doctest::skip()) { commit<misuse::types>(); }
 TEST_CASE("misuse: ended lane" * doctest::skip()) { commit<misuse::ended_lane>(); }
 TEST_CASE("misuse: waiting wave" * doctest::skip()) { commit<misuse::waiting_wave>(); }
 TEST_CASE("misuse: ended wave" * doctest::skip()) { commit<misuse::ended_wave>(); }
@@ -236,6 +254,7 @@ TEST_CASE("misuse in a kernel ends the program with a message") {
   } cases[] = {
       {"misuse: operations", "workgroup 0, wave 0 diverged: lane 0 is at shuffle ("},
       {"misuse: places", "workgroup 0, wave 0 diverged: lane 0 is at any ("},
+      {"misuse: types", "lane 7 is at shuffle ("},
       {"misuse: ended lane", "lane 5 is at the end of the kernel"},
       {"misuse: waiting wave", "wave 1 has ended while another wave waits at a barrier"},
       {"misuse: ended wave", "wave 1 waits at a barrier ("},

@@ -178,8 +178,10 @@ TEST_CASE_TEMPLATE("unpack_fp8 is exact for every code in every position", KV, f
 inline constexpr std::uint32_t selectors[] = {0x3210, 0x7654, 0x5140, 0x7362, 0x6420, 0x7531, 0x0123,
                                               0x1032, 0x0000, 0x7777, 0x5410, 0x7632, 0x4567, 0x2516};
 
+inline constexpr std::size_t selector_count = std::size(selectors);
+
 struct permutations {
-  std::uint32_t word[std::size(selectors)];
+  std::uint32_t word[selector_count];
 };
 
 struct permute_operation {
@@ -187,7 +189,7 @@ struct permute_operation {
   using output = permutations;
 
   static PARAGON_DEVICE output apply(const input& pair) {
-    return apply(pair, std::make_index_sequence<std::size(selectors)>());
+    return apply(pair, std::make_index_sequence<selector_count>());
   }
 
   template <std::size_t... I> static PARAGON_DEVICE output apply(const input& pair, std::index_sequence<I...>) {
@@ -201,7 +203,7 @@ TEST_CASE("byte_permute picks bytes as a plain loop does") {
   for (auto& pair : in) pair = {{static_cast<std::uint32_t>(random()), static_cast<std::uint32_t>(random())}};
   const auto got = on_device<permute_operation>(in);
   for (std::size_t i = 0; i < in.size(); ++i) {
-    for (std::size_t s = 0; s < std::size(selectors); ++s) {
+    for (std::size_t s = 0; s < selector_count; ++s) {
       std::uint32_t expected = 0;
       for (unsigned byte = 0; byte < 4; ++byte) {
         const unsigned source = selectors[s] >> (4 * byte) & 7;

@@ -175,6 +175,8 @@ TEST_CASE("occupancy is at least one workgroup per compute unit") {
   const auto asked = platform::occupancy<maximum_kernel>(maximum_kernel::max_waves, 1024, workgroups);
   REQUIRE_MESSAGE(asked.ok(), asked.message());
   CHECK(workgroups >= 1);
+  CHECK(platform::occupancy<maximum_kernel>(maximum_kernel::max_waves + 1, 0, workgroups).code() ==
+        paragon::status_code::grid_limit);
 }
 
 }  // namespace memory_test

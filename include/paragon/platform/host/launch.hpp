@@ -8,6 +8,7 @@
 #include "paragon/platform/device_info.hpp"
 #include "paragon/platform/host/memory.hpp"
 #include "paragon/platform/host/worker_pool.hpp"
+#include "paragon/platform/kernel.hpp"
 #include "paragon/types/status.hpp"
 
 namespace paragon::platform {
@@ -64,30 +65,23 @@ inline status query_device(device_info& info) {
 template <class Kernel>
 status launch(int workgroups, int waves, std::size_t shared_bytes, stream,
               const typename Kernel::arguments& arguments) {
-  using target = typename Kernel::target;
   static_assert(std::is_trivially_copyable_v<typename Kernel::arguments>, "kernel arguments are copied as bytes");
   if (workgroups < 0) {
     return status::failure(status_code::grid_limit, "%d workgroups; the count must not be negative", workgroups);
   }
-  if (waves < 1 || waves > Kernel::max_waves) {
-    return status::failure(status_code::grid_limit, "%d waves per workgroup; this kernel runs with 1 to %d", waves,
-                           Kernel::max_waves);
-  }
-  if (shared_bytes > static_cast<std::size_t>(target::lds_bytes)) {
-    return status::failure(status_code::grid_limit, "%zu bytes of shared memory; target %s has %d per workgroup",
-                           shared_bytes, target::name, target::lds_bytes);
-  }
+  if (const status refused = check_workgroup<Kernel>(waves, shared_bytes); !refused.ok()) return refused;
   if (workgroups == 0) return status::success();
   const auto run = [](const void* erased, std::byte* shared) {
     Kernel::run(*static_cast<const typename Kernel::arguments*>(erased), shared);
   };
-  host::worker_pool::instance().run({run, &arguments, workgroups, waves, target::wave_size, shared_bytes});
+  host::worker_pool::instance().run({run, &arguments, workgroups, waves, Kernel::target::wave_size, shared_bytes});
   return status::success();
 }
 
 /// How many workgroups of this size one compute unit holds at the same time. Here always 2.
-template <class Kernel>
-status occupancy(int /*waves*/, std::size_t /*shared_bytes*/, int& workgroups_per_compute_unit) {
+/// Errors: grid_limit as for `launch`.
+template <class Kernel> status occupancy(int waves, std::size_t shared_bytes, int& workgroups_per_compute_unit) {
+  if (const status refused = check_workgroup<Kernel>(waves, shared_bytes); !refused.ok()) return refused;
   workgroups_per_compute_unit = 2;
   return status::success();
 }
