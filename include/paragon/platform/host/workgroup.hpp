@@ -9,6 +9,7 @@
 #include <memory>
 #include <new>
 #include <source_location>
+#include <utility>
 #include <vector>
 
 #include "paragon/platform/host/lane_context.hpp"
