@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <paragon/decode/combine.hpp>
 #include <paragon/decode/softmax.hpp>
@@ -90,14 +91,11 @@ template <class Traits, class Shape> class epilogue {
   static PARAGON_DEVICE void store_run(const out (&run)[Shape::value_run], out* to) {
     constexpr int bytes = sizeof(run);
     constexpr int piece = bytes % 16 == 0 ? 16 : bytes % 8 == 0 ? 8 : 4;
-    using pieces = platform::words<piece>[bytes / piece];
-    struct storage {
-      pieces p;
-    };
-    const auto stored = __builtin_bit_cast(storage, run);
+    platform::words<piece> pieces[bytes / piece];
+    std::memcpy(pieces, run, bytes);
     PARAGON_UNROLL
     for (int i = 0; i < bytes / piece; ++i)
-      platform::store<piece>(reinterpret_cast<std::byte*>(to) + i * piece, stored.p[i]);
+      platform::store<piece>(reinterpret_cast<std::byte*>(to) + i * piece, pieces[i]);
   }
 
   static PARAGON_DEVICE void write_lse(const any_lse& lse, std::int64_t token, int head, float value) {
