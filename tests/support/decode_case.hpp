@@ -157,14 +157,19 @@ template <class Config> bool reads_formats() {
   return !foreign(typename Config::kv{}) && !foreign(typename Config::out{});
 }
 
-/// A random problem of these sizes (dims are the configuration's) decoded on every device and compared with float64.
-/// The way in (`run`, or `plan` and `run_planned`) and the LSE's base change from call to call.
-template <class Config> void check_decode(problem_sizes sizes, int compute_units = 0) {
+/// A random problem decoded on every device and compared with float64. `choose(std::mt19937&)` gives its sizes; dims
+/// are the configuration's. The way in (`run`, or `plan` and `run_planned`) and the LSE's base change from call to
+/// call.
+template <class Config, class Choose>
+requires std::is_invocable_r_v<problem_sizes, Choose, std::mt19937&>
+void check_decode(const Choose& choose, int compute_units = 0) {
   if (!reads_formats<Config>()) return;
   const std::uint32_t seed = fresh_seed();
   std::mt19937 random{seed};
+  problem_sizes sizes = choose(random);
   sizes.head_dim = Config::head_dim;
   sizes.value_dim = Config::value_dim;
+  if (!Config::variant_type::template has<sliding_window>) sizes.window = 0;
   INFO("PARAGON_SEED=" << seed << ": " << sizes);
   const problem_of<Config> inputs{sizes, random};
   const reference::result expected =
@@ -179,6 +184,9 @@ template <class Config> void check_decode(problem_sizes sizes, int compute_units
     choice < 4 ? call.run() : call.run_planned();
     call.check(expected, out_scale);
   });
+}
+template <class Config> void check_decode(const problem_sizes& sizes, int compute_units = 0) {
+  check_decode<Config>([&](std::mt19937&) { return sizes; }, compute_units);
 }
 
 }  // namespace paragon_test

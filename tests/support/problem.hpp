@@ -38,7 +38,7 @@ struct problem_sizes {
   int kv_heads = 1;
   int group = 1;  ///< query heads per KV head
   int page_size = 16;
-  std::vector<int> lengths;            ///< tokens per request
+  std::vector<int> lengths = {};       ///< tokens per request
   int per_request = 1;                 ///< query tokens per request, or at most so many:
   std::vector<int> query_counts = {};  ///< with these, which then lie behind some rows of no request
   bool padded = false;                 ///< gaps between rows, heads and pages, different ones for K and V

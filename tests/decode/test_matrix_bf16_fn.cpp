@@ -1,0 +1,7 @@
+#include <doctest/doctest.h>
+
+#include "matrix.hpp"
+
+TEST_CASE("bf16 queries, fp8_e4m3fn cache: head dims, groups, pages, layouts, variants") {
+  paragon_test::matrix::run_types<paragon::bf16, paragon::fp8_e4m3fn, 2>();
+}
