@@ -26,8 +26,7 @@ PARAGON_DEVICE float reciprocal(float x) { return 1.0f / x; }
 
 /// Picks four of the eight bytes of (low, high): byte i of the result is byte number `(Selector >> 4i) & 7`, where 0 to
 /// 3 are the bytes of `low` and 4 to 7 those of `high`.
-template <std::uint32_t Selector>
-PARAGON_DEVICE std::uint32_t byte_permute(std::uint32_t low, std::uint32_t high) {
+template <std::uint32_t Selector> PARAGON_DEVICE std::uint32_t byte_permute(std::uint32_t low, std::uint32_t high) {
   static_assert((Selector & ~0x7777u) == 0, "a selector has four digits from 0 to 7");
   const std::uint64_t bytes = std::uint64_t{high} << 32 | low;
   std::uint32_t result = 0;

@@ -46,10 +46,7 @@ template <int Bytes> PARAGON_DEVICE void store(void* address, words<Bytes> value
 
 /// A kernel's own arguments, read anew: what registers hold of them may be forgotten. Matters where a kernel has more
 /// arguments than registers for them; elsewhere it does nothing. Precondition: `arguments` is what `run` was given.
-template <class Arguments>
-PARAGON_DEVICE const Arguments& refetch(const Arguments& arguments) {
-  return arguments;
-}
+template <class Arguments> PARAGON_DEVICE const Arguments& refetch(const Arguments& arguments) { return arguments; }
 
 /// Adds one to a counter that all workgroups share and returns the value before. What the calling lane wrote to memory
 /// before is visible to whoever arrives later, and what earlier arrivers wrote is visible to the calling lane after it.

@@ -43,8 +43,8 @@ template <int WaveSize> struct wave_ops {
   /// Waves in the workgroup.
   static PARAGON_DEVICE int count() { return host::workgroup_runner::active().waves(); }
 
-  /// The lanes meet again after code in which they went different ways. For compilers: where that code ends, so that what
-  /// follows keeps the form of code without divergence.
+  /// The lanes meet again after code in which they went different ways. For compilers: where that code ends, so that
+  /// what follows keeps the form of code without divergence.
   static PARAGON_DEVICE void converge(const std::source_location where = std::source_location::current()) {
     any(false, where);
   }
@@ -107,8 +107,8 @@ PARAGON_DEVICE int workgroup() { return host::workgroup_runner::active().workgro
 /// Workgroups in the launch.
 PARAGON_DEVICE int workgroups() { return host::workgroup_runner::active().workgroups(); }
 
-/// Compilers move no instruction across it: bounds how many loads they put in flight, and with that the registers. Costs
-/// nothing itself.
+/// Compilers move no instruction across it: bounds how many loads they put in flight, and with that the registers.
+/// Costs nothing itself.
 PARAGON_DEVICE void schedule_barrier() {}
 
 /// Returns after every lane of the workgroup has called it; what they wrote to shared and global memory before is
