@@ -1,6 +1,5 @@
 #pragma once
 
-#include <limits>
 #include <paragon/view/rows.hpp>
 
 namespace paragon {
@@ -19,7 +18,6 @@ namespace detail {
 
 /// The larger of `amax` and the absolute values in a run. Infinities and NaN do not count: no factor could hold them.
 template <int Run> PARAGON_DEVICE float finite_amax(const float (&run)[Run], float amax) {
-  constexpr float infinity = std::numeric_limits<float>::infinity();
   PARAGON_UNROLL
   for (const float x : run) {
     const float magnitude = x < 0.0f ? -x : x;

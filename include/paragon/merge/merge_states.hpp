@@ -2,7 +2,6 @@
 
 #include <concepts>
 #include <cstdint>
-#include <limits>
 #include <paragon/view/row_checks.hpp>
 #include <paragon/view/rows.hpp>
 #include <type_traits>
@@ -112,7 +111,7 @@ template <int Run, class States, class Out, bool Base2> struct merge_kernel {
   }
 
  private:
-  static constexpr float empty = -std::numeric_limits<float>::infinity();
+  static constexpr float empty = -infinity;
 
   /// e^(lse - largest), or 2^ of it in base 2; 0 for an empty state even if all are.
   static PARAGON_DEVICE float weight(float lse, float largest) {

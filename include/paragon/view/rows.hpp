@@ -4,6 +4,7 @@
 #include <bit>
 #include <concepts>
 #include <cstdint>
+#include <limits>
 #include <paragon/platform/platform.hpp>
 #include <paragon/types.hpp>
 #include <paragon/view/heads.hpp>
@@ -12,6 +13,8 @@
 /// Rows of tensors for kernels that go over them element by element: who works on which, and vector loads and stores
 /// that convert to and from float.
 namespace paragon::detail {
+
+inline constexpr float infinity = std::numeric_limits<float>::infinity();
 
 /// Elements that one thread moves at a time where addresses allow: 16 bytes of a 16-bit type. Head dims are multiples.
 inline constexpr int run_elements = 8;
