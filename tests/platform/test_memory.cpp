@@ -48,13 +48,14 @@ TEST_CASE_TEMPLATE("words move whole and to their place", Bytes, std::integral_c
                    std::integral_constant<int, 8>, std::integral_constant<int, 16>) {
   static_assert(sizeof(platform::words<Bytes::value>) == Bytes::value);
   static_assert(alignof(platform::words<Bytes::value>) == Bytes::value);
-  constexpr int count = 777;
+  constexpr int count = 777, workgroups = count / (4 * target::any::wave_size) + 1;
   std::vector<std::uint8_t> values(count * Bytes::value);
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<std::uint8_t>(i * 37 + i / 256);
   const device_buffer<std::uint8_t> from(values);
   device_buffer<std::uint8_t> to(values.size());
   run_kernel<copy_kernel<Bytes::value>>(
-      4, 4, 0, {reinterpret_cast<const std::byte*>(from.data()), reinterpret_cast<std::byte*>(to.data()), count});
+      workgroups, 4, 0,
+      {reinterpret_cast<const std::byte*>(from.data()), reinterpret_cast<std::byte*>(to.data()), count});
   CHECK(to.download() == values);
 }
 

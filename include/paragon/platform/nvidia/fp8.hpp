@@ -41,8 +41,9 @@ template <fp8_element KV, bool Upper> PARAGON_DEVICE std::uint32_t widen_in_soft
   asm("mul.rn.f16x2 %0, %1, %2;" : "=r"(product) : "r"(halves), "r"(bias));
   // fn: only the magnitude 0x7f carries into bit 15. fnuz: every magnitude but zero does, and NaN is minus zero.
   const std::uint32_t is_nan = is_fn ? magnitudes + 0x01000100u : codes & ~(magnitudes + 0x7f007f00u);
-  constexpr std::uint32_t spread_bit_15_and_31 = 0xbb99;
-  return product | __byte_perm(is_nan, 0, spread_bit_15_and_31);
+  std::uint32_t spread;  // bits 15 and 31 over their halves: the sign mode of prmt, which __byte_perm masks off
+  asm("prmt.b32 %0, %1, 0, 0xbb99;" : "=r"(spread) : "r"(is_nan));
+  return product | spread;
 }
 
 }  // namespace nvidia
