@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <paragon/decode/combine.hpp>
 #include <paragon/decode/softmax.hpp>
@@ -92,7 +91,7 @@ template <class Traits, class Shape> class epilogue {
     constexpr int bytes = sizeof(run);
     constexpr int piece = bytes % 16 == 0 ? 16 : bytes % 8 == 0 ? 8 : 4;
     platform::words<piece> pieces[bytes / piece];
-    std::memcpy(pieces, run, bytes);
+    __builtin_memcpy(pieces, run, bytes);
     PARAGON_UNROLL
     for (int i = 0; i < bytes / piece; ++i)
       platform::store<piece>(reinterpret_cast<std::byte*>(to) + i * piece, pieces[i]);

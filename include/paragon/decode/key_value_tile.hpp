@@ -101,6 +101,9 @@ template <class Traits, class Shape> class key_value_tile {
         slice * Shape::value_blocks * Shape::value_block + lanes::index(wave::lane()) * Shape::value_run;
     PARAGON_UNROLL
     for (int e = 0; e < lanes::depth_per_lane; ++e) {
+      // Where a lane holds all tokens (RDNA 3), their addresses are scalars: more of them at once than there are
+      // registers.
+      if (e == 8) platform::schedule_barrier();
       const kv* row = item.value_row(item.locate(token + 16 * s + lanes::token(wave::lane(), e)));
       PARAGON_UNROLL
       for (int vb = 0; vb < Shape::value_blocks; ++vb) {

@@ -80,7 +80,7 @@ template <> inline constexpr bool is_current<target::any> = true;
 template <> inline constexpr bool is_current<target::cdna> = true;
 #elif defined(__GFX11__)
 template <> inline constexpr bool is_current<target::rdna3> = true;
-#elif defined(__GFX12__)
+#elif defined(__gfx1200__) || defined(__gfx1201__)
 template <> inline constexpr bool is_current<target::rdna4> = true;
 #endif
 #if defined(__gfx942__)
