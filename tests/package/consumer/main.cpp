@@ -1,12 +1,14 @@
-#include <paragon/types.hpp>
-
 #include <cstdio>
+#include <paragon/paragon.hpp>
 
-float other_unit(float value);
+paragon::status measure_elsewhere(const paragon::kv_amax& amax);
 
-// One value through both translation units: bf16 keeps 8 significant bits.
+// The same kernel in both translation units. That it is refused instead of launched needs no device.
 int main() {
-  const float rounded = other_unit(1.0f + 1.0f / 256 + 1.0f / 512);
-  std::printf("paragon: %g\n", static_cast<double>(rounded));
-  return rounded == static_cast<float>(paragon::bf16(rounded)) && rounded == 1.0078125f ? 0 : 1;
+  const paragon::kv_amax nowhere{nullptr, nullptr, 1};
+  const auto none = paragon::contiguous_heads(static_cast<const float*>(nullptr), 1, 1, 8);
+  const paragon::status here = paragon::measure_amax(none, 8, none, 8, nowhere, {});
+  const paragon::status there = measure_elsewhere(nowhere);
+  std::printf("%s; %s\n", here.message(), there.message());
+  return here.code() == paragon::status_code::null_pointer && there.code() == here.code() ? 0 : 1;
 }
