@@ -1,0 +1,9 @@
+// expect: a list for dispatch holds decode_config<\.\.\.> types only
+#include <paragon/dispatch/dispatch.hpp>
+
+using namespace paragon;
+
+using allowed = dispatch<decode_config<bf16, bf16, nhd, 64>>::request;
+#ifndef PARAGON_COMPILE_FAIL_CONTROL
+using refused = dispatch<decode_config<bf16, bf16, nhd, 64>, decode<decode_config<bf16, bf16, nhd, 128>>>::request;
+#endif
