@@ -5,6 +5,10 @@
 
 namespace paragon {
 
+/// States merged by one node of the tree in which partial states join, and the levels that this takes at most.
+inline constexpr int fan_in = 16;
+inline constexpr int tree_levels = 4;  // up to 65536 workgroups
+
 /// What a wave does in its workgroup, after `wave_grid`.
 struct wave_role {
   int token;
@@ -36,9 +40,10 @@ PARAGON_DEVICE void combine_waves(running_state<Shape>& state, const wave_grid& 
 /// Partial states of items that are cut between workgroups. A workgroup's share cuts at most two items: the one it
 /// starts inside of (slot 0) and the one it ends inside of (slot 1), so memory is bounded by the number of workgroups.
 ///
-/// Every workgroup that holds a piece of an item publishes its state and then arrives at the item's counter, that of
-/// the first of them; the last to arrive merges all of them in the order of the workgroups and leaves the counter at
-/// zero. Which one that is does not matter for the result.
+/// The workgroups of an item form a tree of fixed shape, `fan_in` neighbours to a node. Each leaves its state in its
+/// slot and arrives at its node; the last to arrive merges the node's states in the order of the workgroups, and goes
+/// on as the node's first workgroup. Who that is does not matter for the result, and nobody waits. Counters are left at
+/// zero.
 template <class Shape> class partial_states {
   static constexpr int wave_size = Shape::lanes::wave_size;
   using wave = platform::wave_ops<wave_size>;
@@ -50,41 +55,60 @@ template <class Shape> class partial_states {
         grid_{grid},
         role_{role},
         first_{plan::owner_of(units, platform::workgroups(), s.item_begin)},
-        last_{plan::owner_of(units, platform::workgroups(), s.item_begin + s.item_tiles - 1)} {}
+        end_{plan::owner_of(units, platform::workgroups(), s.item_begin + s.item_tiles - 1) + 1} {}
 
-  /// Publishes the state of token wave 0; true in the workgroup that was the last of the item to do so.
-  PARAGON_DEVICE bool publish(const running_state<Shape>& state, std::byte* shared) const {
-    if (role_.token == 0) state.save(address(platform::workgroup()));
-    int* is_last = reinterpret_cast<int*>(shared);
-    platform::barrier();
-    if (wave::index() == 0 && wave::lane() == 0)
-      *is_last = platform::arrive(scratch_.arrivals + first_) == static_cast<std::uint32_t>(last_ - first_);
-    platform::barrier();
-    return *is_last != 0;
+  /// Hands over the workgroup's part, in token wave 0; true in the workgroup that ends up with the whole.
+  PARAGON_DEVICE bool join(running_state<Shape>& state, std::byte* shared) const {
+    int self = platform::workgroup();
+    PARAGON_UNROLL_BY(1)
+    for (int step = 1, level = 0; step < end_ - first_; step *= fan_in, ++level) {
+      const int begin = self - (self - first_) % (step * fan_in);
+      const int end = begin + step * fan_in < end_ ? begin + step * fan_in : end_;
+      const int members = (end - begin + step - 1) / step;
+      if (members == 1) continue;
+      if (role_.token == 0) state.save(address(self));
+      std::uint32_t* counter = scratch_.arrivals + (level * 2 * platform::workgroups() + slot(begin));
+      if (!is_last(counter, members, shared)) return false;
+      gather(state, begin, end, step, shared);
+      self = begin;
+    }
+    return true;
   }
 
-  /// The item's whole state in token wave 0, from all that was published.
-  PARAGON_DEVICE void gather(running_state<Shape>& state, std::byte* shared) const {
-    if (wave::index() == 0 && wave::lane() == 0) scratch_.arrivals[first_] = 0;
+ private:
+  /// True in all waves of the workgroup that arrives last.
+  static PARAGON_DEVICE bool is_last(std::uint32_t* counter, int members, std::byte* shared) {
+    int* last = reinterpret_cast<int*>(shared);
+    platform::barrier();
+    if (wave::index() == 0 && wave::lane() == 0) {
+      *last = platform::arrive(counter) + 1 == static_cast<std::uint32_t>(members);
+      if (*last != 0) *counter = 0;
+    }
+    platform::barrier();
+    return *last != 0;
+  }
+
+  /// The merged states of workgroups begin, begin + step, ... in token wave 0.
+  PARAGON_DEVICE void gather(running_state<Shape>& state, int begin, int end, int step, std::byte* shared) const {
     state.clear();
     PARAGON_UNROLL_BY(1)
-    for (int workgroup = first_ + role_.token; workgroup <= last_; workgroup += grid_.token)
+    for (int workgroup = begin + role_.token * step; workgroup < end; workgroup += grid_.token * step)
       state.merge(address(workgroup));
     combine_waves(state, grid_, role_, shared);
   }
 
- private:
+  PARAGON_DEVICE int slot(int workgroup) const { return 2 * workgroup + (workgroup == first_ ? 1 : 0); }
   PARAGON_DEVICE float* address(int workgroup) const {
-    const std::int64_t slot = std::int64_t{2} * workgroup + (workgroup == first_ ? 1 : 0);
     const int place = role_.column * grid_.slice + role_.slice;
-    return scratch_.states + slot * Shape::state_floats(grid_) + place * (Shape::state_registers * wave_size);
+    return scratch_.states + std::int64_t{slot(workgroup)} * Shape::state_floats(grid_) +
+           place * (Shape::state_registers * wave_size);
   }
 
   const decode_scratch& scratch_;
   const wave_grid& grid_;
   const wave_role& role_;
   const int first_;
-  const int last_;
+  const int end_;  ///< past the last workgroup
 };
 
 }  // namespace paragon

@@ -76,7 +76,7 @@ status make_geometry(const plan::batch& batch, const platform::device_info& devi
       !s)
     return s;
   const auto workgroups = static_cast<std::size_t>(g.workgroups);
-  g.unit_indptr = aligned(workgroups * sizeof(std::uint32_t));
+  g.unit_indptr = aligned(tree_levels * 2 * workgroups * sizeof(std::uint32_t));
   g.states = g.unit_indptr + aligned((static_cast<std::size_t>(batch.requests.count) + 1) * sizeof(std::int64_t));
   g.temporary =
       g.states + aligned(2 * workgroups * static_cast<std::size_t>(shape::state_floats(g.grid)) * sizeof(float));

@@ -50,10 +50,7 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
   /// Hands over the state of a part of an item; true in the workgroup that now has the whole.
   static PARAGON_DEVICE bool join(const arguments& a, const plan::segment& s, const wave_role& role, std::byte* shared,
                                   state_type& state) {
-    const partial_states<shape> partials{a.scratch, a.grid, role, units(a), s};
-    if (!partials.publish(state, shared)) return false;
-    partials.gather(state, shared);
-    return true;
+    return partial_states<shape>{a.scratch, a.grid, role, units(a), s}.join(state, shared);
   }
 
   /// Attention over the wave's part of a segment's tokens.
