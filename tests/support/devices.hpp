@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <paragon/platform/platform.hpp>
 #include <random>
+#include <string>
 
 /// What test cases run on, and the seeds they start from.
 namespace paragon_test {
@@ -21,7 +22,7 @@ inline std::uint32_t fresh_seed() {
 inline paragon::platform::device_info current_device() {
   paragon::platform::device_info device{};
   const paragon::status found = paragon::platform::query_device(device);
-  REQUIRE_MESSAGE(found.ok(), found.message());
+  REQUIRE_MESSAGE(found.ok(), std::string{found.message()});
   return device;
 }
 
@@ -38,12 +39,12 @@ template <class F> void on_every_device(std::mt19937& random, int compute_units,
   for (paragon::platform::device_info device : families) {
     device.compute_units = compute_units != 0 ? compute_units : 1 + static_cast<int>(random() % 8);
     paragon::platform::host::set_device(device);
-    INFO(device.name << ", compute units: " << device.compute_units);
+    INFO(std::string{device.name} << ", compute units: " << device.compute_units);
     f();
   }
 #else
   (void)random, (void)compute_units;
-  INFO(current_device().name);
+  INFO(std::string{current_device().name});
   f();
 #endif
 }
