@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -43,6 +44,25 @@ struct place {
 };
 using places = std::vector<std::optional<place>>;
 
+/// How a tensor lies in memory: elements between its rows, and before its first one.
+struct arrangement {
+  int gap = 0;
+  int shift = 0;
+};
+
+inline constexpr arrangement contiguous{0, 0}, aligned{16, 0}, odd_strides{3, 0}, odd_address{0, 1};
+
+/// The arrangements of new keys, new values, K pages and V pages.
+using arrangements = std::array<arrangement, 4>;
+
+inline arrangements random_arrangements(std::mt19937& random) {
+  // Half of the time vector accesses serve all tensors.
+  const unsigned kinds = random() % 2 == 0 ? 2 : 4;
+  arrangements result;
+  for (arrangement& a : result) a = std::array{contiguous, aligned, odd_strides, odd_address}[random() % kinds];
+  return result;
+}
+
 inline page_strides widened(page_strides strides, int gap) {
   // Each stride stays above what lies within it: the gap is added once per level, from the smallest to the largest.
   const bool heads_inside = strides.head < strides.slot;
@@ -61,8 +81,8 @@ template <class T> struct row {
 /// Device memory with random bytes in it and guards around it.
 template <class T> class guarded_memory {
  public:
-  guarded_memory(std::int64_t elements, std::mt19937& random)
-      : before_(static_cast<std::size_t>(elements + 2 * guard)), device_(before_.size()) {
+  guarded_memory(std::int64_t elements, int shift, std::mt19937& random)
+      : guard_{1024 + shift}, before_(static_cast<std::size_t>(elements + 2 * guard_)), device_(before_.size()) {
     for (T& x : before_) {
       const auto bits = static_cast<std::uint32_t>(random());
       std::memcpy(&x, &bits, sizeof(T));
@@ -70,7 +90,7 @@ template <class T> class guarded_memory {
     device_.upload(before_);
   }
 
-  T* data() { return device_.data() + guard; }
+  T* data() { return device_.data() + guard_; }
 
   void fetch() {
     after_ = device_.download();
@@ -79,7 +99,7 @@ template <class T> class guarded_memory {
 
   /// What lies there now. It counts as written from here on.
   T take(std::int64_t offset) {
-    const auto i = static_cast<std::size_t>(offset + guard);
+    const auto i = static_cast<std::size_t>(offset + guard_);
     seen_.at(i) = true;
     return after_.at(i);
   }
@@ -93,7 +113,7 @@ template <class T> class guarded_memory {
   }
 
  private:
-  static constexpr std::int64_t guard = 1024;
+  std::int64_t guard_;
   std::vector<T> before_, after_;
   std::vector<bool> seen_;
   device_buffer<T> device_;
@@ -102,9 +122,14 @@ template <class T> class guarded_memory {
 /// New keys or values: normal numbers of very different magnitude, NaN between the rows.
 template <class Source> class new_rows {
  public:
-  new_rows(int tokens, int heads, int dim, int gap, std::mt19937& random)
-      : tokens_{tokens}, heads_{heads}, head_stride_{dim + gap}, token_stride_{heads * head_stride_ + 2 * gap} {
-    host_.assign(static_cast<std::size_t>(tokens * token_stride_), Source{std::numeric_limits<float>::quiet_NaN()});
+  new_rows(int tokens, int heads, int dim, arrangement a, std::mt19937& random)
+      : tokens_{tokens},
+        heads_{heads},
+        shift_{a.shift},
+        head_stride_{dim + a.gap},
+        token_stride_{heads * head_stride_ + 2 * a.gap} {
+    host_.assign(static_cast<std::size_t>(shift_ + tokens * token_stride_),
+                 Source{std::numeric_limits<float>::quiet_NaN()});
     std::normal_distribution<float> normal;
     for (int t = 0; t < tokens; ++t)
       for (int h = 0; h < heads; ++h)
@@ -116,14 +141,14 @@ template <class Source> class new_rows {
 
   heads_view<const Source> upload() {
     device_ = device_buffer<Source>{host_};
-    return {device_.data(), tokens_, heads_, token_stride_, head_stride_};
+    return {device_.data() + shift_, tokens_, heads_, token_stride_, head_stride_};
   }
 
  private:
   std::size_t index(int token, int head, int d) const {
-    return static_cast<std::size_t>(token * token_stride_ + head * head_stride_ + d);
+    return static_cast<std::size_t>(shift_ + token * token_stride_ + head * head_stride_ + d);
   }
-  int tokens_, heads_;
+  int tokens_, heads_, shift_;
   std::int64_t head_stride_, token_stride_;
   std::vector<Source> host_;
   device_buffer<Source> device_{0};
@@ -132,14 +157,14 @@ template <class Source> class new_rows {
 /// K or V: pages, the new rows, and the factors in the form that the policy has.
 template <class Source, class KV, class Layout, class Descale> class side {
  public:
-  side(const kv_shape& shape, int dim, int tokens, int gap, std::mt19937& random)
+  side(const kv_shape& shape, int dim, int tokens, arrangement source, arrangement cache, std::mt19937& random)
       : shape_{shape},
         dim_{dim},
-        strides{widened(Layout::strides(shape.page_size, shape.kv_heads, dim), gap)},
-        factor_strides{widened(Layout::strides(shape.page_size, shape.kv_heads, 1), gap == 0 ? 0 : 1)},
-        rows{tokens, shape.kv_heads, dim, gap, random},
-        pages{extent(strides, dim), random},
-        row_factors{Descale::by_token ? extent(factor_strides, 1) : 0, random} {
+        strides{widened(Layout::strides(shape.page_size, shape.kv_heads, dim), cache.gap)},
+        factor_strides{widened(Layout::strides(shape.page_size, shape.kv_heads, 1), 1)},
+        rows{tokens, shape.kv_heads, dim, source, random},
+        pages{extent(strides, dim), cache.shift, random},
+        row_factors{Descale::by_token ? extent(factor_strides, 1) : 0, 0, random} {
     for (int h = 0; h < shape.kv_heads; ++h) given.push_back(0.001f * static_cast<float>(1 + random() % 50));
     device_factors_ = device_buffer<float>{given};
   }
@@ -194,10 +219,10 @@ template <class Source, class KV, class Layout, class Descale> class append_case
   const kv_shape shape;
   side<Source, KV, Layout, Descale> keys, values;
 
-  append_case(const kv_shape& sizes, int tokens, int gap, std::mt19937& random)
-      : shape{sizes},
-        keys{sizes, sizes.head_dim, tokens, gap, random},
-        values{sizes, sizes.value_dim, tokens, gap == 0 ? 0 : gap + gap % 2 * 2, random} {}
+  append_case(const kv_shape& sizes, int tokens, const arrangements& a, std::mt19937& random)
+      : shape{sizes}, keys{sizes, sizes.head_dim, tokens, a[0], a[2], random}, values{sizes,  sizes.value_dim,
+                                                                                      tokens, a[1],
+                                                                                      a[3],   random} {}
 
   paged_kv_writer<KV, Layout, Descale> cache() {
     const paged_target<KV> k{keys.pages.data(), keys.strides}, v{values.pages.data(), values.strides};

@@ -53,9 +53,6 @@ kv_shape random_shape(std::mt19937& random) {
           .value_dim = value_dim};
 }
 
-/// Elements between rows: none, some that keep rows aligned, or some that do not.
-int random_gap(std::mt19937& random) { return any_of(random, 0, 16, 3); }
-
 /// All slots of a cache in random order.
 std::vector<std::int64_t> shuffled_slots(const kv_shape& shape, std::mt19937& random) {
   std::vector<std::int64_t> slots(static_cast<std::size_t>(shape.pages * shape.page_size));
@@ -112,17 +109,32 @@ TEST_CASE_TEMPLATE("tokens go to their slots, rounded, and nowhere else", Case, 
   std::mt19937 random(seed);
   for (int repeat = 0; repeat < 5; ++repeat) {
     const kv_shape shape = random_shape(random);
-    const int gap = random_gap(random);
     CAPTURE(shape.head_dim);
     CAPTURE(shape.value_dim);
-    CAPTURE(gap);
     auto slots = shuffled_slots(shape, random);
     slots.resize(std::min<std::size_t>(slots.size(), 1 + random() % 40));
-    Case c{shape, static_cast<int>(slots.size()), gap, random};
+    Case c{shape, static_cast<int>(slots.size()), random_arrangements(random), random};
     const device_buffer<std::int64_t> mapping{slots};
     c.append(slot_mapping{mapping.data()});
     c.check(places_of(slots, shape));
   }
+}
+
+TEST_CASE_TEMPLATE("one tensor that vector accesses cannot serve", Case, bf16_to_bf16, float_to_fn_per_tensor,
+                   fp16_to_fnuz_per_row) {
+  std::mt19937 random(5);
+  const kv_shape shape{.pages = 2, .page_size = 3, .kv_heads = 2, .head_dim = 64, .value_dim = 72};
+  const std::vector<std::int64_t> slots{4, 0, 5};
+  const device_buffer<std::int64_t> mapping{slots};
+  for (std::size_t tensor = 0; tensor < 4; ++tensor)
+    for (const arrangement odd : {odd_strides, odd_address}) {
+      CAPTURE(tensor);
+      arrangements a{};
+      a[tensor] = odd;
+      Case c{shape, static_cast<int>(slots.size()), a, random};
+      c.append(slot_mapping{mapping.data()});
+      c.check(places_of(slots, shape));
+    }
 }
 
 TEST_CASE_TEMPLATE("slots outside of the cache are skipped", Case, bf16_to_fn_per_row, bf16_to_bf16) {
@@ -130,14 +142,14 @@ TEST_CASE_TEMPLATE("slots outside of the cache are skipped", Case, bf16_to_fn_pe
   CAPTURE(seed);
   std::mt19937 random(seed);
   const kv_shape shape{.pages = 4, .page_size = 5, .kv_heads = 2, .head_dim = 64};
-  for (const int gap : {0, 3}) {
+  for (const arrangements& a : {arrangements{}, random_arrangements(random)}) {
     auto slots = shuffled_slots(shape, random);
     slots.resize(8);
     const std::int64_t end = shape.pages * shape.page_size;
     for (const std::int64_t outside :
          {std::int64_t{-1}, std::int64_t{-2}, end, end + 1, std::int64_t{1} << 33, INT64_MAX, INT64_MIN, -end})
       slots.insert(slots.begin() + static_cast<std::ptrdiff_t>(random() % slots.size()), outside);
-    Case c{shape, static_cast<int>(slots.size()), gap, random};
+    Case c{shape, static_cast<int>(slots.size()), a, random};
     const device_buffer<std::int64_t> mapping{slots};
     c.append(slot_mapping{mapping.data()});
     c.check(places_of(slots, shape));
@@ -161,7 +173,7 @@ TEST_CASE_TEMPLATE("the ragged table says where the last tokens of each request 
           const int position = lengths[r] - new_tokens + j;
           expected.push_back(position < 0 ? std::nullopt : std::optional{t.find(r, position, page_size)});
         }
-      Case c{{t.pages, page_size, 2, 64}, static_cast<int>(expected.size()), 0, random};
+      Case c{{t.pages, page_size, 2, 64}, static_cast<int>(expected.size()), {}, random};
       const device_table on_device{t};
       auto requests = on_device.view();
       if (page_size == 1) requests.kv_last_page_len = nullptr;
@@ -186,7 +198,8 @@ TEST_CASE_TEMPLATE("requests with different numbers of new tokens", Case, fp16_t
     for (int j = 0; j < counts[r]; ++j) expected.push_back(t.find(r, lengths[r] - counts[r] + j, page_size));
   }
   expected.push_back(std::nullopt);
-  Case c{{t.pages, page_size, 3, 80, 64}, static_cast<int>(expected.size()), 16, random};
+  Case c{
+      {t.pages, page_size, 3, 80, 64}, static_cast<int>(expected.size()), {aligned, aligned, aligned, aligned}, random};
   const device_table on_device{t};
   const device_buffer<std::int32_t> row_indptr{rows};
   c.append(on_device.view(), query_tokens{.indptr = row_indptr.data()});
@@ -202,7 +215,7 @@ TEST_CASE("a table that contradicts itself writes nothing outside of the cache")
   const device_buffer<std::int32_t> indptr{std::vector<std::int32_t>{0, 1, 2, 1, 3, 4}};
   const device_buffer<std::int32_t> indices{std::vector<std::int32_t>{6, -1, 3, 5}};
   const device_buffer<std::int32_t> last_page_len{std::vector<std::int32_t>{1, 2, 3, 1000, -7}};
-  test_case<float, fp8_e4m3fn, nhd, per_token_head> c{{6, page_size, 2, 64}, 5, 0, random};
+  test_case<float, fp8_e4m3fn, nhd, per_token_head> c{{6, page_size, 2, 64}, 5, {}, random};
   c.append(ragged_requests{5, indptr.data(), indices.data(), last_page_len.data()}, query_tokens{1});
   // What is left is read as if it were in range: request 3 has two full pages, request 4 one token.
   c.check({std::nullopt, std::nullopt, std::nullopt, place{3, 3}, place{5, 0}});
@@ -210,7 +223,7 @@ TEST_CASE("a table that contradicts itself writes nothing outside of the cache")
 
 TEST_CASE_TEMPLATE("fp8 saturates, keeps NaN and rounds ties to even", KV, fp8_e4m3fn, fp8_e4m3fnuz) {
   std::mt19937 random(1);
-  test_case<float, KV, nhd, per_tensor> c{{1, 1, 1, 16}, 1, 0, random};
+  test_case<float, KV, nhd, per_tensor> c{{1, 1, 1, 16}, 1, {}, random};
   constexpr float unit = 0.25f, top = max_finite<KV>;
   c.keys.given[0] = unit;
   // 17, 19 and their like lie half way between two fp8 numbers.
@@ -231,7 +244,7 @@ TEST_CASE_TEMPLATE("fp8 saturates, keeps NaN and rounds ties to even", KV, fp8_e
 TEST_CASE_TEMPLATE("a factor per row keeps the cache readable whatever the row holds", KV, fp8_e4m3fn, fp8_e4m3fnuz) {
   std::mt19937 random(2);
   constexpr int heads = 6, dim = 24;
-  test_case<float, KV, hnd, per_token_head> c{{3, 2, heads, dim}, 1, 0, random};
+  test_case<float, KV, hnd, per_token_head> c{{3, 2, heads, dim}, 1, {}, random};
   const float fills[heads] = {0.0f, 1e-42f, 3e38f, 0.0f, 0.0f, 1.0f};
   for (auto* one : {&c.keys, &c.values})
     for (int h = 0; h < heads; ++h)
@@ -259,8 +272,8 @@ TEST_CASE_TEMPLATE("a factor per row keeps the cache readable whatever the row h
 
 TEST_CASE("16-bit caches keep bits of their own type and round others") {
   std::mt19937 random(3);
-  bf16_to_bf16 same{{1, 1, 1, 8}, 1, 0, random};
-  float_to_fp16 narrowed{{1, 1, 1, 8}, 1, 0, random};
+  bf16_to_bf16 same{{1, 1, 1, 8}, 1, {}, random};
+  float_to_fp16 narrowed{{1, 1, 1, 8}, 1, {}, random};
   for (int d = 0; d < 8; ++d) {
     same.keys.rows.set(0, 0, d, d == 3 ? -infinity : -0.0f);
     narrowed.keys.rows.set(0, 0, d, d == 3 ? 1e6f : 2049.0f + static_cast<float>(d));
@@ -276,7 +289,7 @@ TEST_CASE("16-bit caches keep bits of their own type and round others") {
 
 TEST_CASE("no tokens, no writes") {
   std::mt19937 random(4);
-  bf16_to_fn_per_head c{{1, 1, 1, 8}, 0, 0, random};
+  bf16_to_fn_per_head c{{1, 1, 1, 8}, 0, {}, random};
   const device_buffer<std::int64_t> mapping{0};
   c.append(slot_mapping{mapping.data()});
   c.check({});

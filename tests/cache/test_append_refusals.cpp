@@ -18,8 +18,8 @@ template <class... Arguments> void refused(status_code code, const std::string& 
 
 struct fixture {
   std::mt19937 random{1};
-  append_case<bf16, bf16, nhd, unscaled> c{{2, 4, 2, 64}, 6, 0, random};
-  append_case<bf16, fp8_e4m3fn, nhd, per_token_head> rows{{2, 4, 2, 64}, 6, 0, random};
+  append_case<bf16, bf16, nhd, unscaled> c{{2, 4, 2, 64}, 6, {}, random};
+  append_case<bf16, fp8_e4m3fn, nhd, per_token_head> rows{{2, 4, 2, 64}, 6, {}, random};
   heads_view<const bf16> keys = c.keys.rows.upload(), values = c.values.rows.upload();
   device_buffer<std::int64_t> mapping{std::vector<std::int64_t>{0, 1, 2, 3, 4, 5}};
   device_buffer<std::int32_t> table{std::vector<std::int32_t>{0, 1, 2}};

@@ -97,6 +97,24 @@ TEST_CASE_TEMPLATE("maxima over batches, for the layer and for each head", Sourc
   }
 }
 
+TEST_CASE("no token is overlooked") {
+  // In head h the largest number is in token h; rows this long are spread over several workgroups.
+  std::mt19937 random(1);
+  constexpr int tokens = 80, dim = 264;
+  tensor<fp16> rows{tokens, tokens, dim, 0, random};
+  for (int h = 0; h < tokens; ++h) {
+    for (int t = 0; t < tokens; ++t)
+      for (int d = 0; d < dim; ++d) rows.at(t, h, d) = fp16{t == h && d == h * 37 % dim ? -100.0f : 1.0f};
+  }
+  rows.device.upload(rows.host);
+  device_buffer<float> keys(tokens), values(tokens);
+  const kv_amax amax{keys.data(), values.data(), tokens};
+  require(reset_amax(amax, nullptr));
+  require(measure_amax(rows.view(), dim, rows.view(), dim, amax, nullptr));
+  check_equal(keys, std::vector(tokens, 100.0));
+  check_equal(values, std::vector(tokens, 100.0));
+}
+
 TEST_CASE_TEMPLATE("descales let the largest number be the largest that is stored", KV, fp8_e4m3fn, fp8_e4m3fnuz) {
   const float top = max_finite<KV>;
   device_buffer<float> keys{std::vector<float>{top, 1.0f, 0.0f, 1e-44f}};
