@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cmath>
-#include <limits>
 #include <paragon/decode/combine.hpp>
 #include <paragon/decode/softmax.hpp>
 
@@ -45,7 +44,7 @@ template <class Traits, class Shape> class epilogue {
   };
 
   static PARAGON_DEVICE denominator finish(const item_type& item, float maximum, float sum, int head) {
-    if (!(sum > 0.0f) && !std::isnan(sum)) return {0.0f, -std::numeric_limits<float>::infinity()};
+    if (!(sum > 0.0f) && !std::isnan(sum)) return {0.0f, minus_infinity};
     float factor = item.arguments().out_factor;
     if constexpr (!Traits::descale::by_token) factor *= item.arguments().descale.value_factor(item.kv_head);
     if constexpr (has_sinks) {
@@ -83,9 +82,15 @@ template <class Traits, class Shape> class epilogue {
     for (int x = 0; x < Shape::value_run; ++x) {
       const int tile = (vb * Shape::value_run + x) / lanes::rows_per_lane;
       const float value = state.output[cb][tile].value[r + x % lanes::rows_per_lane * sub_row_step];
-      run[x] = platform::convert<out>(factor == 0.0f ? 0.0f : value * factor);
+      run[x] = to_output(factor == 0.0f ? 0.0f : value * factor);
     }
     store_run(run, to);
+  }
+  static PARAGON_DEVICE out to_output(float value) {
+    if constexpr (std::is_same_v<out, float>)
+      return value;
+    else
+      return platform::convert<out>(value);
   }
   static PARAGON_DEVICE void store_run(const out (&run)[Shape::value_run], out* to) {
     constexpr int bytes = sizeof(run);

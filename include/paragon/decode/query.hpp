@@ -1,6 +1,5 @@
 #pragma once
 
-#include <bit>
 #include <cmath>
 #include <paragon/decode/item.hpp>
 
@@ -72,7 +71,7 @@ template <class Traits, class Shape> class query_tile {
     return {};
   }
   static PARAGON_DEVICE float widen(std::uint32_t word, int half) {
-    return std::bit_cast<float>(half == 0 ? word << 16 : word & 0xffff0000u);  // bf16 to float32
+    return platform::float_of(half == 0 ? word << 16 : word & 0xffff0000u);  // bf16 to float32
   }
 
   /// The power of two for a row, found by all lanes that hold a part of it. Exponents are kept where both the factor
@@ -81,13 +80,13 @@ template <class Traits, class Shape> class query_tile {
     if constexpr (!rescaled) {
       return 1.0f;
     } else {
-      const int exponent = 14 + 127 + 127 - static_cast<int>(std::bit_cast<std::uint32_t>(largest(data)) >> 23);
+      const int exponent = 14 + 127 + 127 - static_cast<int>(platform::bits_of(largest(data)) >> 23);
       const int kept = exponent < 2 ? 2 : exponent < 252 ? exponent : 252;
-      const float inverse = std::bit_cast<float>(static_cast<std::uint32_t>(254 - kept) << 23);
+      const float inverse = platform::float_of(static_cast<std::uint32_t>(254 - kept) << 23);
       PARAGON_UNROLL
       for (int slot = 0; slot < lanes::column_slots; ++slot)
         unscale_[cb][slot] = wave::shuffle(inverse, lanes::lane_of_index(lanes::column(wave::lane(), slot)));
-      return std::bit_cast<float>(static_cast<std::uint32_t>(kept) << 23);
+      return platform::float_of(static_cast<std::uint32_t>(kept) << 23);
     }
   }
   static PARAGON_DEVICE float largest(const element* data) {

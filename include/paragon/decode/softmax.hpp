@@ -1,8 +1,6 @@
 #pragma once
 
-#include <bit>
 #include <cmath>
-#include <limits>
 #include <numbers>
 #include <paragon/decode/query.hpp>
 #include <paragon/decode/state.hpp>
@@ -100,7 +98,7 @@ template <class Traits, class Shape> class online_softmax {
         for (int r = 0; r < lanes::sums; ++r) {
           const auto& seen = visible_[cb][lanes::sum_slot(r)];
           const int t = token_of(token, s, r);
-          if (t < seen.begin || t >= seen.end) scores[s][cb].value[r] = -std::numeric_limits<float>::infinity();
+          if (t < seen.begin || t >= seen.end) scores[s][cb].value[r] = minus_infinity;
         }
       }
     }
@@ -110,7 +108,7 @@ template <class Traits, class Shape> class online_softmax {
   /// that these, not the probabilities, stay within the fragment's range.
   static PARAGON_DEVICE float bound(float logit, const token_factors& values, int s, int r) {
     if constexpr (by_token) {
-      const int exponent = static_cast<int>(std::bit_cast<std::uint32_t>(values.value[s][r]) >> 23) - 126;
+      const int exponent = static_cast<int>(platform::bits_of(values.value[s][r]) >> 23) - 126;
       return logit + static_cast<float>(exponent);
     } else {
       return logit;

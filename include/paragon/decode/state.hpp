@@ -1,9 +1,13 @@
 #pragma once
 
 #include <cmath>
+#include <limits>
 #include <paragon/decode/tile_shape.hpp>
 
 namespace paragon {
+
+/// The logit of a token that is not seen, and the LSE of a row that sees none.
+inline constexpr float minus_infinity = -std::numeric_limits<float>::infinity();
 
 /// The running result of attention over some of the tokens of a wave's rows, in registers:
 ///   sum = sum_t 2^(logit_t - maximum + shift),   output = sum_t 2^(logit_t - maximum + shift) * V_t

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <paragon/decode/checks.hpp>
 #include <paragon/decode/geometry.hpp>
 
@@ -87,8 +88,9 @@ template <class Descale> struct table_check_kernel {
 
   static PARAGON_DEVICE bool is_factor(float x) { return x > 0.0f && x <= max_finite_float; }
   static PARAGON_DEVICE lane_report check_factors(int r, float key, float value) {
-    if (!is_factor(key)) return {table_fault::key_descale, r, std::bit_cast<std::int32_t>(key), 0};
-    if (!is_factor(value)) return {table_fault::value_descale, r, std::bit_cast<std::int32_t>(value), 0};
+    if (!is_factor(key)) return {table_fault::key_descale, r, static_cast<std::int32_t>(platform::bits_of(key)), 0};
+    if (!is_factor(value))
+      return {table_fault::value_descale, r, static_cast<std::int32_t>(platform::bits_of(value)), 0};
     return {};
   }
   static PARAGON_DEVICE lane_report check_descales_of(const arguments& a, int r) {

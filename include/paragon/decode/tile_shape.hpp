@@ -39,7 +39,7 @@ struct tile_shape {
   static constexpr int key_blocks = (HeadDim + key_block - 1) / key_block;
   static constexpr int key_steps = key_run / lanes::depth_per_lane;  ///< multiplications per block
 
-  static constexpr int slice_dims = lanes::wave_size == 64 || lanes::columns == 8 ? 256 : 128;
+  static constexpr int slice_dims = (lanes::wave_size == 64 || lanes::columns == 8 ? 256 : 128) / ColumnBlocks;
   static constexpr int slices = (ValueDim + slice_dims - 1) / slice_dims;
   /// At least four, so that a run of any output type is stored whole; at most one load, and no wider than a slice.
   static constexpr int value_run =
@@ -86,7 +86,7 @@ struct tile_shape {
   static constexpr int rows_per_pass(const wave_grid& g) { return g.column * columns; }
   static constexpr int tile_tokens(const wave_grid& g) { return g.token * wave_tokens; }
   /// Floats of one workgroup's partial state of one item.
-  static constexpr int state_floats(const wave_grid& g) {
+  static PARAGON_HD constexpr int state_floats(const wave_grid& g) {
     return g.column * g.slice * state_registers * lanes::wave_size;
   }
   /// The query and the states that waves hand each other are never alive together.

@@ -31,6 +31,9 @@ template <> struct arithmetic_type<bf16> {
 
 }  // namespace amd
 
+PARAGON_DEVICE std::uint32_t bits_of(float value) { return __builtin_bit_cast(std::uint32_t, value); }
+PARAGON_DEVICE float float_of(std::uint32_t bits) { return __builtin_bit_cast(float, bits); }
+
 PARAGON_DEVICE float exp2(float x) { return __builtin_amdgcn_exp2f(x); }
 
 PARAGON_DEVICE float log2(float x) { return __builtin_amdgcn_logf(x); }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +14,10 @@
 #include "paragon/types/kv_dtype.hpp"
 
 namespace paragon::platform {
+
+/// A float's bits, and the float of bits. (CUDA's compiler allows no bit_cast of an array's element in a template.)
+PARAGON_DEVICE std::uint32_t bits_of(float value) { return std::bit_cast<std::uint32_t>(value); }
+PARAGON_DEVICE float float_of(std::uint32_t bits) { return std::bit_cast<float>(bits); }
 
 /// 2 to the power of `x`. Devices use their fast instruction (error about 1 to 2 units in the last place, subnormal
 /// results may be zero); exp2(-inf) is 0 everywhere.

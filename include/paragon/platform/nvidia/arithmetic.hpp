@@ -12,6 +12,9 @@
 
 namespace paragon::platform {
 
+PARAGON_DEVICE std::uint32_t bits_of(float value) { return __float_as_uint(value); }
+PARAGON_DEVICE float float_of(std::uint32_t bits) { return __uint_as_float(bits); }
+
 PARAGON_DEVICE float exp2(float x) {
   float result;
   asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
