@@ -74,19 +74,21 @@ TEST_CASE_TEMPLATE("maxima over batches, for the layer and for each head", Sourc
   CAPTURE(seed);
   std::mt19937 random(seed);
   struct sizes {
-    int heads, head_dim, value_dim, gap;
+    int heads, head_dim, value_dim, key_gap, value_gap;
   };
-  for (const auto& [heads, head_dim, value_dim, gap] :
-       {sizes{1, 128, 128, 0}, sizes{5, 64, 40, 8}, sizes{3, 80, 512, 3}, sizes{8, 7, 1, 0}}) {
+  for (const auto& [heads, head_dim, value_dim, key_gap, value_gap] :
+       {sizes{1, 128, 128, 0, 0}, sizes{5, 64, 40, 8, 8}, sizes{3, 80, 512, 3, 0}, sizes{2, 16, 64, 0, 3},
+        sizes{8, 7, 1, 0, 0}, sizes{2, 12, 16, 4, 0}, sizes{2, 16, 12, 0, 4}}) {
     for (const int count : {1, heads}) {
       CAPTURE(heads);
+      CAPTURE(head_dim);
       CAPTURE(count);
       device_buffer<float> keys(static_cast<std::size_t>(count) + 4), values(static_cast<std::size_t>(count) + 4);
       const kv_amax amax{keys.data(), values.data(), count};
       require(reset_amax(amax, nullptr));
       std::vector<double> largest_key(static_cast<std::size_t>(count)), largest_value = largest_key;
       for (const int tokens : {0, 1, 37, 300}) {
-        tensor<Source> k{tokens, heads, head_dim, gap, random}, v{tokens, heads, value_dim, gap, random};
+        tensor<Source> k{tokens, heads, head_dim, key_gap, random}, v{tokens, heads, value_dim, value_gap, random};
         require(measure_amax(k.view(), head_dim, v.view(), value_dim, amax, nullptr));
         k.raise(largest_key);
         v.raise(largest_value);
