@@ -51,7 +51,7 @@ template <class Config> plan::batch make_batch(const decode_arguments<Config>& r
   return {.requests = r.requests,
           .queries = r.queries,
           .page_size = r.kv.shape.page_size,
-          .window = r.variant.window(),
+          .window = std::min(r.variant.window(), plan::max_tokens),
           .group_size = r.query.heads / r.kv.shape.kv_heads,
           .kv_heads = r.kv.shape.kv_heads,
           .tile_tokens = 0,

@@ -15,12 +15,15 @@ struct request_lengths {
   std::int32_t query_count;
 };
 
+/// Longer requests are cut: positions and the ends of tiles stay within 32 bits.
+inline constexpr std::int32_t max_tokens = 1 << 30;
+
 /// The tables of a batch with what the split depends on; the same value is given to planner and kernel.
 struct batch {
   ragged_requests requests;
   query_tokens queries;
   int page_size;
-  int window;  ///< tokens a query token sees, itself included; 0: all
+  int window;  ///< tokens a query token sees, itself included, at most max_tokens; 0: all
   int group_size;
   int kv_heads;
   int tile_tokens;
@@ -31,13 +34,13 @@ struct batch {
     const std::int32_t last = page_size == 1 ? 1 : clamp(requests.kv_last_page_len[r], 1, page_size);
     const std::int64_t tokens = pages <= 0 ? 0 : (pages - 1) * page_size + last;
     request_lengths result{};
-    result.tokens = static_cast<std::int32_t>(tokens < max_tokens ? tokens : max_tokens);
+    result.tokens = clamp(tokens, 0, max_tokens);
     result.query_begin = queries.indptr != nullptr ? queries.indptr[r] : r * queries.per_request;
     result.query_count = queries.indptr != nullptr
-                             ? clamp(queries.indptr[r + 1] - result.query_begin, 0, queries.per_request)
+                             ? clamp(std::int64_t{queries.indptr[r + 1]} - result.query_begin, 0, queries.per_request)
                              : queries.per_request;
-    const std::int32_t first_seen = window > 0 ? result.tokens - result.query_count - window + 1 : 0;
-    result.first_token = first_seen > 0 ? first_seen : 0;
+    const std::int64_t first_seen = std::int64_t{result.tokens} - result.query_count - window + 1;
+    result.first_token = window > 0 ? clamp(first_seen, 0, result.tokens) : 0;
     return result;
   }
 
@@ -57,9 +60,8 @@ struct batch {
   }
 
  private:
-  static constexpr std::int64_t max_tokens = std::int64_t{1} << 30;
-  static PARAGON_HD std::int32_t clamp(std::int32_t v, std::int32_t low, std::int32_t high) {
-    return v < low ? low : v > high ? high : v;
+  static PARAGON_HD std::int32_t clamp(std::int64_t v, std::int32_t low, std::int32_t high) {
+    return v < low ? low : v > high ? high : static_cast<std::int32_t>(v);
   }
 };
 

@@ -69,10 +69,12 @@ PARAGON_HD constexpr segment first_segment(const std::int64_t* unit_indptr, int 
   const request_extent extent = extent_of(request);
   const std::int64_t inside = rest.begin - unit_indptr[request];
   const std::int64_t item = inside / extent.tiles, available = rest.end - rest.begin;
+  // A request without row blocks has units only if its table changed after the plan was made.
+  const int blocks = extent.row_blocks > 0 ? extent.row_blocks : 1;
   const int first_tile = static_cast<int>(inside % extent.tiles), left = extent.tiles - first_tile;
   return {.request = request,
-          .kv_head = static_cast<int>(item / extent.row_blocks) % kv_heads,
-          .row_block = static_cast<int>(item % extent.row_blocks),
+          .kv_head = static_cast<int>(item / blocks % kv_heads),
+          .row_block = static_cast<int>(item % blocks),
           .first_tile = first_tile,
           .tiles = left < available ? left : static_cast<int>(available),
           .item_tiles = extent.tiles,
