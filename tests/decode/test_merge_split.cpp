@@ -46,6 +46,10 @@ TEST_CASE("more workgroups than tiles") {
   check_decode<decode_config<bf16, fp8_e4m3fn, nhd, 64>>({.kv_heads = 2, .group = 1, .lengths = {0, 3}}, 64);
 }
 
+TEST_CASE("hundreds of parts, which join over three levels") {
+  check_decode<decode_config<bf16, fp8_e4m3fn, nhd, 64>>({.kv_heads = 1, .group = 1, .lengths = {3, 40000}}, 150);
+}
+
 TEST_CASE("row blocks of a large group, each cut on its own") {
   for (const int compute_units : {1, 5, 24})
     check_decode<decode_config<fp16, fp8_e4m3fn, nhd, 512>>(
