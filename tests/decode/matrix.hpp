@@ -18,13 +18,14 @@ inline constexpr int page_sizes[] = {1, 7, 16, 64};
 /// A user's transform: favours some tokens, hides others.
 struct favour_some {
   static constexpr int hidden_every = 5;
+  static constexpr float hidden = -std::numeric_limits<float>::infinity();
 
   PARAGON_HD float operator()(float logit, const logit_position& at) const {
-    if (at.kv_position % hidden_every == at.head % hidden_every) return -std::numeric_limits<float>::infinity();
+    if (at.kv_position % hidden_every == at.head % hidden_every) return hidden;
     return 0.5f * logit + 0.25f * static_cast<float>(at.kv_head - at.query_token);
   }
   static double exact(double logit, const reference::logit_position& at) {
-    if (at.kv_position % hidden_every == at.head % hidden_every) return -std::numeric_limits<double>::infinity();
+    if (at.kv_position % hidden_every == at.head % hidden_every) return hidden;
     return 0.5 * logit + 0.25 * (at.kv_head - at.query_token);
   }
 };

@@ -30,7 +30,7 @@ struct position_dependent {
 /// Hides every token of odd heads, and all but the first three of the others.
 struct hide_most {
   PARAGON_HD float operator()(float logit, const logit_position& at) const {
-    return at.head % 2 == 1 || at.kv_position > 2 ? -std::numeric_limits<float>::infinity() : logit;
+    return at.head % 2 == 1 || at.kv_position > 2 ? -infinity : logit;
   }
   static double exact(double logit, const reference::logit_position& at) {
     return at.head % 2 == 1 || at.kv_position > 2 ? -std::numeric_limits<double>::infinity() : logit;
