@@ -63,20 +63,14 @@ inline arrangements random_arrangements(std::mt19937& random) {
   return result;
 }
 
+/// Strides with gaps: each is still larger than what lies within it, for up to 16 slots and heads.
 inline page_strides widened(page_strides strides, int gap) {
-  // Each stride stays above what lies within it: the gap is added once per level, from the smallest to the largest.
   const bool heads_inside = strides.head < strides.slot;
-  strides.head += heads_inside ? gap : 2 * gap * 64;
-  strides.slot += heads_inside ? 2 * gap * 64 : gap;
-  strides.page = (strides.page + 4 * gap * 64) * (gap == 0 ? 1 : 64);
+  (heads_inside ? strides.head : strides.slot) += gap;
+  (heads_inside ? strides.slot : strides.head) += 32 * gap;
+  strides.page += 1024 * gap;
   return strides;
 }
-
-/// A row of a tensor, wherever its elements lie.
-template <class T> struct row {
-  const T* at;
-  int dim;
-};
 
 /// Device memory with random bytes in it and guards around it.
 template <class T> class guarded_memory {
