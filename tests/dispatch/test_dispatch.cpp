@@ -185,7 +185,7 @@ TEST_CASE("a list too long for the message ends in an ellipsis") {
   std::vector<config_key> list;
   for (int dim = 8; dim <= 512; dim += 8)
     list.push_back({element_type::bf16, element_type::bf16, cache_layout::nhd, dim, dim, 0, element_type::bf16});
-  const std::string message = detail::not_in_list(list[0], list.data(), list.size()).message();
+  const std::string message = paragon::detail::not_in_list(list[0], list.data(), list.size()).message();
   CHECK(
       message.starts_with("bf16 x bf16 nhd 8 is not among the configurations that were compiled: bf16 x bf16 nhd 8, "));
   CHECK(message.ends_with("..."));
