@@ -35,8 +35,8 @@ template <int Run, class Source, class KV, class Descale, class Slots> struct ap
     const int half = platform::workgroups() / 2;
     const bool keys = platform::workgroup() < half;
     const row_team team = row_team::mine(a.lanes, keys ? platform::workgroup() : platform::workgroup() - half);
-    const std::int64_t token = team.row / a.shape.kv_heads;
-    const int head = static_cast<int>(team.row % a.shape.kv_heads);
+    const std::int64_t token = team.token(a.shape.kv_heads);
+    const int head = team.head(a.shape.kv_heads);
     const cache_slot slot = token < a.keys.tokens ? a.slots.find(token, a.shape) : cache_slot::none();
     const row_move row = !slot.exists() ? row_move{nullptr, nullptr, 0}
                          : keys         ? between(a.keys, token, a.k, slot, head, a.shape.head_dim)

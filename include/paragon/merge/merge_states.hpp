@@ -76,8 +76,8 @@ template <int Run, class States, class Out, bool Base2> struct merge_kernel {
   static PARAGON_DEVICE void run(const arguments& a, std::byte*) {
     const row_team team = row_team::mine(a.lanes, platform::workgroup());
     const heads_view<Out>& out = a.merged.out;
-    const std::int64_t token = team.row / out.heads;
-    const int head = static_cast<int>(team.row % out.heads);
+    const std::int64_t token = team.token(out.heads);
+    const int head = team.head(out.heads);
     if (token >= out.tokens) return;
 
     float largest = empty;

@@ -25,7 +25,7 @@ inline constexpr int row_waves = row_threads / target::any::wave_size;
 
 /// Neighbouring threads that work on one row together.
 struct row_team {
-  std::int64_t row;
+  std::uint32_t row;  ///< one launch has fewer than 2^32
   int lane;
   int lanes;
 
@@ -33,8 +33,13 @@ struct row_team {
   /// power of two up to row_threads.
   static PARAGON_DEVICE row_team mine(int lanes, int n) {
     const int thread = this_thread();
-    return {n * std::int64_t{row_threads / lanes} + thread / lanes, thread % lanes, lanes};
+    const std::int64_t row = n * std::int64_t{row_threads / lanes} + thread / lanes;
+    return {static_cast<std::uint32_t>(row), thread % lanes, lanes};
   }
+
+  /// The row as one of a tensor [tokens, heads, dim].
+  PARAGON_DEVICE std::int64_t token(int heads) const { return row / static_cast<std::uint32_t>(heads); }
+  PARAGON_DEVICE int head(int heads) const { return static_cast<int>(row % static_cast<std::uint32_t>(heads)); }
 
   /// Index of the calling thread in its workgroup.
   static PARAGON_DEVICE int this_thread() {
