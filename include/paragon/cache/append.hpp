@@ -119,8 +119,8 @@ concept append_source = std::same_as<T, float> || half_element<T>;
 ///
 /// fp8 caches store  saturate(x / descale),  rounded to nearest even, NaN kept. With `per_token_head` the factor of a
 /// row is found first,  amax / max_finite  over the finite elements and at least `min_descale` (a row of zeros has that
-/// one, and stays zeros), and written next to it. 16-bit caches store x, rounded to nearest even, of their own
-/// type its very bits.
+/// one, and stays zeros), and written next to it. 16-bit caches store x, rounded to nearest even, of their own type its
+/// very bits. Every device writes both fp8 formats, the foreign one in software; it is decode that needs its own.
 ///
 /// Nothing outside of the cache is written, whatever the slots are. Two tokens must not have the same slot. The source
 /// must not overlap the cache. Moves 8 elements at a time where all addresses and strides are multiples of that.
