@@ -11,7 +11,7 @@ namespace paragon {
 
 /// What distinguishes one decode kernel from another, besides its target. The layout is not among it: kernels read
 /// strides.
-template <half_element Query, kv_element KV, int HeadDim, int ValueDim, class Descale, class Variant, class Out>
+template <class Query, class KV, int HeadDim, int ValueDim, class Descale, class Variant, class Out>
 struct kernel_traits {
   using query = Query;
   using kv = KV;

@@ -20,6 +20,8 @@ template <class Query, class KV, class Layout, int HeadDim, class Descale = defa
           class Variant = variant<>, class Out = Query, int ValueDim = HeadDim>
 struct decode_config {
   static_assert(half_element<Query>, "the query type must be bf16 or fp16");
+  static_assert(kv_element<KV>, "the KV element type must be fp8_e4m3fn, fp8_e4m3fnuz, bf16 or fp16");
+  static_assert(is_variant<Variant>, "the variant must be variant<...>, as in variant<soft_cap, sliding_window>");
   static_assert(fp8_element<KV> || std::same_as<KV, Query>,
                 "a 16-bit KV cache must have the query's type: mixing bf16 and fp16 would round one of them");
   static_assert(page_layout<Layout>, "the layout must be nhd, hnd or a type with strides(page_size, kv_heads, dim)");

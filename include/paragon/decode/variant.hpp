@@ -114,4 +114,7 @@ template <class... Parts> struct variant : Parts... {
   }
 };
 
+template <class T> inline constexpr bool is_variant = false;
+template <class... Parts> inline constexpr bool is_variant<variant<Parts...>> = true;
+
 }  // namespace paragon

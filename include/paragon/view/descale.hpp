@@ -4,15 +4,19 @@
 #include <concepts>
 #include <paragon/types.hpp>
 #include <paragon/view/layout.hpp>
+#include <type_traits>
 
 /// Descale policies: how a stored fp8 element becomes a real number,  real = stored * descale,  separately for K and V.
-/// There is no default: a missing factor is the defect that this library exists to make impossible.
+/// There is no default: a missing factor is the defect that this library exists to make impossible. So policies have
+/// constructors that take both factors, and no other.
 namespace paragon {
 
 /// One factor for K and one for V of the whole layer, known on the host.
 struct per_tensor {
   float key;
   float value;
+
+  constexpr per_tensor(float for_keys, float for_values) : key{for_keys}, value{for_values} {}
 
   static constexpr bool by_token = false;
   PARAGON_HD float key_factor(int /*kv_head*/) const { return key; }
@@ -38,6 +42,8 @@ struct per_tensor_on_device {
   const float* key;
   const float* value;
 
+  constexpr per_tensor_on_device(const float* keys, const float* values) : key{keys}, value{values} {}
+
   static constexpr bool by_token = false;
   PARAGON_HD float key_factor(int /*kv_head*/) const { return *key; }
   PARAGON_HD float value_factor(int /*kv_head*/) const { return *value; }
@@ -48,6 +54,8 @@ struct per_tensor_on_device {
 struct per_head {
   const float* key;
   const float* value;
+
+  constexpr per_head(const float* keys, const float* values) : key{keys}, value{values} {}
 
   static constexpr bool by_token = false;
   PARAGON_HD float key_factor(int kv_head) const { return key[kv_head]; }
@@ -61,6 +69,9 @@ struct per_token_head {
   const float* key;
   const float* value;
   page_strides strides;
+
+  constexpr per_token_head(const float* keys, const float* values, const page_strides& of_factors)
+      : key{keys}, value{values}, strides{of_factors} {}
 
   static constexpr bool by_token = true;
   PARAGON_HD float key_factor(std::int64_t row) const { return key[row]; }
@@ -96,6 +107,6 @@ concept descale_policy = std::same_as<T, per_tensor> || std::same_as<T, per_tens
 
 /// The policy a view has unless it names another: `per_tensor` for fp8 (its factors must still be given), `unscaled`
 /// for 16-bit elements.
-template <kv_element KV> using default_descale = std::conditional_t<fp8_element<KV>, per_tensor, unscaled>;
+template <class KV> using default_descale = std::conditional_t<fp8_element<KV>, per_tensor, unscaled>;
 
 }  // namespace paragon

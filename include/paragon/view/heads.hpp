@@ -22,6 +22,8 @@ template <class T> constexpr heads_view<T> contiguous_heads(T* data, int tokens,
 
 /// An fp8 output: stored = saturate(real / scale). The scale has no default.
 template <fp8_element T> struct scaled_heads_view {
+  constexpr scaled_heads_view(const heads_view<T>& view, float factor) : heads{view}, scale{factor} {}
+
   heads_view<T> heads;
   float scale;
 };

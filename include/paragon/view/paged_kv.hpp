@@ -18,7 +18,8 @@ template <class T> struct paged_tensor {
 ///
 /// With pointers the pages are contiguous in the layout; `paged_tensor`s give K and V strides of their own. An fp8 view
 /// without a descale does not compile, nor does a 16-bit view with one.
-template <kv_element T, page_layout Layout = nhd, class Descale = default_descale<T>> class paged_kv {
+template <class T, page_layout Layout = nhd, class Descale = default_descale<T>> class paged_kv {
+  static_assert(kv_element<T>, "the KV element type must be fp8_e4m3fn, fp8_e4m3fnuz, bf16 or fp16");
   static_assert(!fp8_element<T> || descale_policy<Descale>,
                 "an fp8 KV cache needs a descale policy: per_tensor, per_tensor_on_device, per_head or per_token_head");
   static_assert(fp8_element<T> || std::same_as<Descale, unscaled>,

@@ -1,0 +1,11 @@
+// expect: the KV element type must be
+#include <paragon/decode/decode.hpp>
+
+using namespace paragon;
+
+using allowed = decode<decode_config<bf16, bf16, nhd, 128>>::arguments;
+inline constexpr auto size_of_allowed = sizeof(allowed);
+#ifndef PARAGON_COMPILE_FAIL_CONTROL
+using refused = decode<decode_config<bf16, signed char, nhd, 128>>::arguments;
+inline constexpr auto size_of_refused = sizeof(refused);
+#endif
