@@ -78,7 +78,7 @@ status run(const model& m, float& output) {
   std::vector<float> key_numbers(pages * page_size * kv_heads * dim, 3.0f), value_numbers;
   for (int token = 0; token < pages * page_size; ++token)
     value_numbers.insert(value_numbers.end(), kv_heads * dim, 100.0f * static_cast<float>(token));
-  const per_tensor descale{.key = 0.01f, .value = 4800.0f / max_finite<fp8_e4m3fnuz>};
+  const per_tensor descale{0.01f, 4800.0f / max_finite<fp8_e4m3fnuz>};
 
   const bool scaled = is_fp8(m.kv);
   const device_vector<std::byte> query{encode(m.query, std::vector<float>(heads * dim, 0.5f))};

@@ -21,7 +21,14 @@ struct config_key {
 
 namespace detail {
 
-template <class Descale> inline constexpr std::size_t descale_index = any_descale{Descale{}}.index();
+/// The index of a policy among the alternatives of any_descale.
+template <class Descale, class... Policies> constexpr std::size_t index_among(const std::variant<Policies...>*) {
+  std::size_t index = 0;
+  (void)((std::same_as<Descale, Policies> || (++index, false)) || ...);
+  return index;
+}
+template <class Descale>
+inline constexpr std::size_t descale_index = index_among<Descale>(static_cast<const any_descale*>(nullptr));
 
 template <class Layout> constexpr cache_layout layout_value() {
   static_assert(std::same_as<Layout, nhd> || std::same_as<Layout, hnd>,
