@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <limits>
 #include <paragon/view/view.hpp>
@@ -80,8 +81,9 @@ real_rows gather(const paged_tensor<T>& tensor, int page_size, int dim, const ra
 /// The logit of one query row and one key, all of the variant applied; -inf where the token is hidden from the query.
 inline double logit_of(std::span<const double> query, std::span<const double> key, double softmax_scale,
                        const variant& with, const logit_position& at) {
-  const bool future = at.kv_position > at.query_position;
-  const bool left_behind = with.window > 0 && at.kv_position <= at.query_position - with.window;
+  const std::int64_t age = std::int64_t{at.query_position} - at.kv_position;
+  const bool left_behind = with.window > 0 && age >= with.window;
+  const bool future = age < 0;
   if (future || left_behind) return -std::numeric_limits<double>::infinity();
   double logit = 0.0;
   for (std::size_t d = 0; d < query.size(); ++d) logit += query[d] * key[d];
