@@ -15,8 +15,7 @@ using namespace paragon;
 
 /// How far a kernel with this query type may be off.
 ///
-/// row      ||out - reference|| / ||reference|| of a row. Two roundings to 16 bits go into it, that of the
-/// probabilities
+/// row      ||out - reference|| / ||reference|| of a row. Two roundings to 16 bits go into it, that of probabilities
 ///          before they meet a bf16 V and that of the output; each is off by up to 2^-8 (bf16) or 2^-11 (fp16) of a
 ///          number and by 0.4 of that in the root mean square.
 /// rare     what a row may reach where both are near their largest. With fp16 that is within `row`. With bf16 the
