@@ -56,20 +56,20 @@ TEST_CASE("row blocks of a large group, each cut on its own") {
         {.kv_heads = 1, .group = 100, .lengths = {150, 1, 0, 17}, .per_request = 3}, compute_units);
 }
 
-TEST_CASE("two runs give the same bits") {
-  using config = decode_config<bf16, fp8_e4m3fn, nhd, 64>;
-  if (!reads_formats<config>()) return;
+namespace {
+
+template <class Config> void check_same_bits() {
   const std::uint32_t seed = fresh_seed();
   CAPTURE(seed);
   std::mt19937 random{seed};
   problem_sizes sizes = giant_among_small(random, 16, 1500);
   sizes.head_dim = sizes.value_dim = 64;
-  const problem_of<config> inputs{sizes, random};
+  const problem_of<Config> inputs{sizes, random};
   on_every_device(random, 17, [&] {
-    decode_call<config> first{inputs, 1.0f};
+    decode_call<Config> first{inputs, 1.0f};
     first.run();
     for (int again = 0; again < 5; ++again) {
-      decode_call<config> second{inputs, 1.0f};
+      decode_call<Config> second{inputs, 1.0f};
       again % 2 == 0 ? second.run() : second.run_planned();
       CHECK(same_bits(first.out.all(), second.out.all()));
       CHECK(same_bits(first.lse.all(), second.lse.all()));
@@ -77,9 +77,7 @@ TEST_CASE("two runs give the same bits") {
   });
 }
 
-TEST_CASE("a workspace serves one step after another, of other lengths") {
-  using config = decode_config<bf16, fp8_e4m3fn, nhd, 64>;
-  if (!reads_formats<config>()) return;
+template <class Config> void check_one_workspace() {
   const std::uint32_t seed = fresh_seed();
   CAPTURE(seed);
   std::mt19937 random{seed};
@@ -88,17 +86,29 @@ TEST_CASE("a workspace serves one step after another, of other lengths") {
     for (int step = 0; step < 4; ++step) {
       problem_sizes sizes = giant_among_small(random, 16, between(random, 1, 900));
       sizes.head_dim = sizes.value_dim = 64;
-      const problem_of<config> inputs{sizes, random};
-      decode_call<config> call{inputs, 1.0f};
+      const problem_of<Config> inputs{sizes, random};
+      decode_call<Config> call{inputs, 1.0f};
       std::size_t bytes = 0;
-      require_ok(decode<config>::workspace_size(call.arguments, bytes));
+      require_ok(decode<Config>::workspace_size(call.arguments, bytes));
       if (step == 0) memory = device_buffer<std::byte>{bytes};
       REQUIRE(bytes == memory.size());  // lengths are not among what it depends on
-      require_ok(decode<config>::run(call.arguments, {memory.data(), memory.size()}, platform::stream{}));
+      require_ok(decode<Config>::run(call.arguments, {memory.data(), memory.size()}, platform::stream{}));
       call.fetch();
       call.check(reference::attention(inputs.query(false), inputs.kv(false), inputs.tables(false),
                                       inputs.queries(false), inputs.softmax_scale),
                  1.0);
     }
   });
+}
+
+}  // namespace
+
+TEST_CASE("two runs give the same bits") {
+  in_readable_format<decode_config<bf16, fp8_e4m3fn, nhd, 64>>(
+      []<class Config>(std::type_identity<Config>) { check_same_bits<Config>(); });
+}
+
+TEST_CASE("a workspace serves one step after another, of other lengths") {
+  in_readable_format<decode_config<bf16, fp8_e4m3fn, nhd, 64>>(
+      []<class Config>(std::type_identity<Config>) { check_one_workspace<Config>(); });
 }

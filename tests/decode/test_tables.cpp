@@ -106,22 +106,20 @@ TEST_CASE("a wrong table never makes a kernel write outside its outputs") {
 
 namespace {
 
-using checked = decode_config<bf16, fp8_e4m3fn, nhd, 64, per_token_head>;
-
 /// A batch for check_tables: more requests than one round of the checking kernel takes.
-struct checked_batch {
+template <class Config> struct checked_batch {
   static constexpr int requests = 300;
   std::uint32_t seed = fresh_seed();
   std::mt19937 random{seed};
-  problem_of<checked> inputs = make_problem<checked>(random, requests);
-  decode_call<checked> call{inputs, 1.0f};
+  problem_of<Config> inputs = make_problem<Config>(random, requests);
+  decode_call<Config> call{inputs, 1.0f};
   tables broken{inputs};
 
   status check() {
     const uploaded on_device{broken};
     on_device.put_into(call.arguments);
     call.prepare();
-    return decode<checked>::check_tables(call.arguments, call.space(), platform::stream{});
+    return decode<Config>::check_tables(call.arguments, call.space(), platform::stream{});
   }
   /// Expects a refusal whose sentence holds all of these words.
   void expect(status_code code, std::initializer_list<std::string> words) {
@@ -136,11 +134,8 @@ struct checked_batch {
   }
 };
 
-}  // namespace
-
-TEST_CASE("checked mode names the first request at fault") {
-  if (!reads_formats<checked>()) return;
-  checked_batch batch;
+template <class Config> void check_first_at_fault() {
+  checked_batch<Config> batch;
   tables& t = batch.broken;
 
   SUBCASE("right tables pass") {
@@ -191,12 +186,11 @@ TEST_CASE("checked mode names the first request at fault") {
   }
 }
 
-TEST_CASE("checked mode names the request of a descale that is no factor") {
-  if (!reads_formats<checked>()) return;
+template <class Config> void check_wrong_descales() {
   for (const float wrong :
        {0.0f, -0.5f, std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()})
     for (const bool key : {true, false}) {
-      checked_batch batch;
+      checked_batch<Config> batch;
       const auto view = batch.inputs.kv(false);
       const auto& strides = view.descale.strides;
       const auto count = static_cast<std::size_t>(strides.offset(view.shape.pages, 0, 0));
@@ -210,18 +204,33 @@ TEST_CASE("checked mode names the request of a descale that is no factor") {
     }
 }
 
-TEST_CASE_TEMPLATE("checked mode reads descales of the device", Descale, per_head, per_tensor_on_device) {
-  using config = decode_config<bf16, fp8_e4m3fn, nhd, 64, Descale>;
-  if (!reads_formats<config>()) return;
+template <class Config> void check_descales_of_device() {
   std::mt19937 random{fresh_seed()};
-  const auto inputs = make_problem<config>(random, 5);
-  decode_call<config> call{inputs, 1.0f};
+  const auto inputs = make_problem<Config>(random, 5);
+  decode_call<Config> call{inputs, 1.0f};
   call.prepare();
-  require_ok(decode<config>::check_tables(call.arguments, call.space(), platform::stream{}));
+  require_ok(decode<Config>::check_tables(call.arguments, call.space(), platform::stream{}));
 
   const device_buffer<float> wrong{std::vector<float>{-0.25f, 0.5f}};
   call.arguments.kv.descale.value = wrong.data();
-  const status result = decode<config>::check_tables(call.arguments, call.space(), platform::stream{});
+  const status result = decode<Config>::check_tables(call.arguments, call.space(), platform::stream{});
   CHECK(result.code() == status_code::bad_scale);
   CHECK(std::string{result.message()}.find("value descale is -0.25") != std::string::npos);
+}
+
+}  // namespace
+
+TEST_CASE("checked mode names the first request at fault") {
+  in_readable_format<decode_config<bf16, fp8_e4m3fn, nhd, 64, per_token_head>>(
+      []<class Config>(std::type_identity<Config>) { check_first_at_fault<Config>(); });
+}
+
+TEST_CASE("checked mode names the request of a descale that is no factor") {
+  in_readable_format<decode_config<bf16, fp8_e4m3fn, nhd, 64, per_token_head>>(
+      []<class Config>(std::type_identity<Config>) { check_wrong_descales<Config>(); });
+}
+
+TEST_CASE_TEMPLATE("checked mode reads descales of the device", Descale, per_head, per_tensor_on_device) {
+  in_readable_format<decode_config<bf16, fp8_e4m3fn, nhd, 64, Descale>>(
+      []<class Config>(std::type_identity<Config>) { check_descales_of_device<Config>(); });
 }

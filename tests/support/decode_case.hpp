@@ -9,6 +9,7 @@
 #include <support/compare.hpp>
 #include <support/devices.hpp>
 #include <support/problem.hpp>
+#include <support/readable_format.hpp>
 
 /// One decode call on a random problem, on every device, against float64.
 namespace paragon_test {
@@ -151,23 +152,8 @@ template <class Out> float output_scale(const reference::result& expected) {
   }
 }
 
-/// Whether this machine's devices read the configuration's formats; a GPU reads one fp8 format at most.
-template <class Config> bool reads_formats() {
-  const platform::device_info device = current_device();
-  const auto foreign = [&]<class T>(T) {
-    return (std::is_same_v<T, fp8_e4m3fn> && device.fp8 == platform::fp8_hardware::fnuz) ||
-           (std::is_same_v<T, fp8_e4m3fnuz> && device.fp8 == platform::fp8_hardware::fn);
-  };
-  return !foreign(typename Config::kv{}) && !foreign(typename Config::out{});
-}
-
-/// A random problem decoded on every device and compared with float64. `choose(std::mt19937&)` gives its sizes; dims
-/// are the configuration's. The way in (`run`, or `plan` and `run_planned`) and the LSE's base change from call to
-/// call.
-template <class Config, class Choose>
-requires std::is_invocable_r_v<problem_sizes, Choose, std::mt19937&>
-void check_decode(const Choose& choose, int compute_units = 0) {
-  if (!reads_formats<Config>()) return;
+namespace detail {
+template <class Config, class Choose> void check_decode(const Choose& choose, int compute_units) {
   const std::uint32_t seed = fresh_seed();
   std::mt19937 random{seed};
   problem_sizes sizes = choose(random);
@@ -188,6 +174,17 @@ void check_decode(const Choose& choose, int compute_units = 0) {
     choice < 4 ? call.run() : call.run_planned();
     call.check(expected, out_scale);
   });
+}
+}  // namespace detail
+
+/// A random problem decoded on every device, in an fp8 format that it reads, and compared with float64.
+/// `choose(std::mt19937&)` gives its sizes; dims are the configuration's. The way in (`run`, or `plan` and
+/// `run_planned`) and the LSE's base change from call to call.
+template <class Config, class Choose>
+requires std::is_invocable_r_v<problem_sizes, Choose, std::mt19937&>
+void check_decode(const Choose& choose, int compute_units = 0) {
+  in_readable_format<Config>(
+      [&]<class Readable>(std::type_identity<Readable>) { detail::check_decode<Readable>(choose, compute_units); });
 }
 template <class Config> void check_decode(const problem_sizes& sizes, int compute_units = 0) {
   check_decode<Config>([&](std::mt19937&) { return sizes; }, compute_units);

@@ -26,6 +26,10 @@ inline paragon::platform::device_info current_device() {
   return device;
 }
 
+/// Whether to thin out large grids of cases: on the CPU, and where the environment variable PARAGON_SLOW_DEVICE is set,
+/// as it is for a simulated device.
+inline bool slow_device() { return PARAGON_PLATFORM_HOST == 1 || std::getenv("PARAGON_SLOW_DEVICE") != nullptr; }
+
 /// Calls f() on every device that this machine has: the GPU, or on the host platform one of every target family, with
 /// `compute_units` of them (0: some number from 1 to 8), so that work is cut in other places each time.
 template <class F> void on_every_device(std::mt19937& random, int compute_units, const F& f) {
