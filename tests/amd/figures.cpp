@@ -40,14 +40,13 @@ void print_launch(const paragon::detail::decode_geometry& g, int tokens, std::si
                                 ? 2 * row_bytes * shape::wave_tokens
                                 : row_bytes * shape::wave_tokens + 2 * 16 * shape::key_block * element_bytes;
   std::printf(
-      "{\"wave_size\": %d, \"workgroups\": %d, \"workgroup_waves\": %d, \"shared_bytes\": %zu, \"wave_tiles\": %d, "
+      "{\"workgroups\": %d, \"workgroup_waves\": %d, \"shared_bytes\": %zu, \"wave_tiles\": %d, "
       "\"tile_tokens\": %d, \"kv_bytes\": %zu, \"bytes_ahead\": %zu}\n",
-      shape::lanes::wave_size, g.workgroups, g.grid.waves(), g.shared_bytes,
-      tokens / shape::wave_tokens * g.grid.column * g.grid.slice, g.batch.tile_tokens,
-      static_cast<std::size_t>(tokens) * 2 * row_bytes, ahead);
+      g.workgroups, g.grid.waves(), g.shared_bytes, tokens / shape::wave_tokens * g.grid.column * g.grid.slice,
+      g.batch.tile_tokens, static_cast<std::size_t>(tokens) * 2 * row_bytes, ahead);
 }
 
-template <class Query, class KV> auto cache(const KV* keys, const KV* values, const kv_shape& shape) {
+template <class KV> auto cache(const KV* keys, const KV* values, const kv_shape& shape) {
   if constexpr (fp8_element<KV>)
     return paged_kv<KV, nhd, per_tensor>{keys, values, shape, per_tensor{0.5f, 0.5f}};
   else
@@ -71,7 +70,7 @@ template <class Query, class KV> void run(const sizes& s) {
 
   const typename decode_type::arguments arguments{
       .query = contiguous_heads(query.data(), 1, s.group, head_dim),
-      .kv = cache<Query, KV>(keys.data(), values.data(), kv_shape{pages, s.page_size, 1, head_dim}),
+      .kv = cache(keys.data(), values.data(), kv_shape{pages, s.page_size, 1, head_dim}),
       .requests = {1, indptr.data(), indices.data(), last_page_len.data()},
       .out = contiguous_heads(out.data(), 1, s.group, head_dim),
       .softmax_scale = 1.0f / std::sqrt(static_cast<float>(head_dim)),
