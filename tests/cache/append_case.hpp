@@ -11,6 +11,7 @@
 #include <paragon/cache/append.hpp>
 #include <random>
 #include <support/device_buffer.hpp>
+#include <support/devices.hpp>
 #include <types/rounding_oracle.hpp>
 #include <vector>
 

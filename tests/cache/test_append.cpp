@@ -104,7 +104,7 @@ struct device_table {
 }  // namespace
 
 TEST_CASE_TEMPLATE("tokens go to their slots, rounded, and nowhere else", Case, EVERY_TYPE) {
-  const auto seed = std::random_device{}();
+  const auto seed = paragon_test::fresh_seed();
   CAPTURE(seed);
   std::mt19937 random(seed);
   for (int repeat = 0; repeat < 5; ++repeat) {
@@ -138,7 +138,7 @@ TEST_CASE_TEMPLATE("one tensor that vector accesses cannot serve", Case, bf16_to
 }
 
 TEST_CASE_TEMPLATE("slots outside of the cache are skipped", Case, bf16_to_fn_per_row, bf16_to_bf16) {
-  const auto seed = std::random_device{}();
+  const auto seed = paragon_test::fresh_seed();
   CAPTURE(seed);
   std::mt19937 random(seed);
   const kv_shape shape{.pages = 4, .page_size = 5, .kv_heads = 2, .head_dim = 64};
@@ -158,7 +158,7 @@ TEST_CASE_TEMPLATE("slots outside of the cache are skipped", Case, bf16_to_fn_pe
 
 TEST_CASE_TEMPLATE("the ragged table says where the last tokens of each request go", Case, bf16_to_fn_per_head,
                    fp16_to_fp16) {
-  const auto seed = std::random_device{}();
+  const auto seed = paragon_test::fresh_seed();
   CAPTURE(seed);
   std::mt19937 random(seed);
   for (const int page_size : {1, 7, 16}) {
@@ -184,7 +184,7 @@ TEST_CASE_TEMPLATE("the ragged table says where the last tokens of each request 
 }
 
 TEST_CASE_TEMPLATE("requests with different numbers of new tokens", Case, fp16_to_fnuz_per_row, bf16_to_bf16) {
-  const auto seed = std::random_device{}();
+  const auto seed = paragon_test::fresh_seed();
   CAPTURE(seed);
   std::mt19937 random(seed);
   const int page_size = any_of(random, 1, 3, 16);
@@ -207,7 +207,7 @@ TEST_CASE_TEMPLATE("requests with different numbers of new tokens", Case, fp16_t
 }
 
 TEST_CASE("a table that contradicts itself writes nothing outside of the cache") {
-  const auto seed = std::random_device{}();
+  const auto seed = paragon_test::fresh_seed();
   CAPTURE(seed);
   std::mt19937 random(seed);
   constexpr int page_size = 4;
