@@ -1,5 +1,6 @@
 // The C ABI, and the execution of workgroups.
 #include "build.h"
+#include "tools.h"
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -58,12 +59,6 @@ static struct Registry {           // statistics are printed at unload or at exi
   ~Registry() { if (stats_wanted()) for (auto* x : mods) for (auto& k : x->kernels) print_stats(*k); }
 } registry;
 
-extern "C" const char* amdgcn_sim_arch_of(const void* elf, size_t n) {
-  const u8* e = (const u8*)elf;
-  if (n < 64 || std::memcmp(e, "\177ELF", 4) || (e[18] | e[19] << 8) != 224) return nullptr;
-  u32 f; std::memcpy(&f, e + 48, 4);
-  return arch_name(f);
-}
 extern "C" amdgcn_sim_module* amdgcn_sim_load(const void* elf, size_t n, char* err, size_t errlen) {
   try {
     auto m = std::make_unique<amdgcn_sim_module>();
@@ -107,14 +102,13 @@ static Kernel& self(const amdgcn_sim_kernel* k) { return *static_cast<Kernel*>(c
 static void prepare(Kernel& k) {
   std::lock_guard l(k.mutex);
   if (k.info) return;
-  Built b = build_kernel(*k.mod->co, *k.meta);
+  built_kernel b = build_kernel(*k.mod->co, *k.meta);
   k.st.translate_seconds += b.seconds; k.counts.assign(b.info->nblocks, 0); k.info = b.info;
 }
 extern "C" int amdgcn_sim_prepare(const amdgcn_sim_kernel* k, char* err, size_t n) {
   try { prepare(self(k)); return 0; } catch (std::exception& e) { return fail(err, n, e.what()); }
 }
 extern "C" void amdgcn_sim_get_stats(const amdgcn_sim_kernel* k, amdgcn_sim_stats* s) { std::lock_guard l(self(k).mutex); *s = self(k).st; }
-extern "C" void amdgcn_sim_reset_stats(const amdgcn_sim_kernel* k) { auto& x = self(k); std::lock_guard l(x.mutex); x.st = {}; std::fill(x.counts.begin(), x.counts.end(), 0); }
 extern "C" void amdgcn_sim_mnemonics(const amdgcn_sim_kernel* kc, void (*f)(void*, const char*, uint64_t), void* user) {
   auto& k = self(kc); std::map<std::string, u64> m;
   { std::lock_guard l(k.mutex);
