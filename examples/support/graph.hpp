@@ -19,6 +19,11 @@ inline constexpr auto instantiate = [](executable_graph* e, graph g) { return hi
 inline constexpr auto destroy_graph = [](graph g) { return hipGraphDestroy(g); };
 inline constexpr auto destroy_executable = [](executable_graph e) { return hipGraphExecDestroy(e); };
 inline constexpr auto launch = [](executable_graph e, stream s) { return hipGraphLaunch(e, s); };
+using event = hipEvent_t;
+inline constexpr auto create_event = [](event* e) { return hipEventCreate(e); };
+inline constexpr auto destroy_event = [](event e) { return hipEventDestroy(e); };
+inline constexpr auto record = [](event e, stream s) { return hipEventRecord(e, s); };
+inline constexpr auto elapsed = [](float* ms, event begin, event end) { return hipEventElapsedTime(ms, begin, end); };
 }  // namespace runtime
 #elif PARAGON_PLATFORM_NVIDIA
 namespace runtime {
@@ -34,6 +39,11 @@ inline constexpr auto instantiate = [](executable_graph* e, graph g) { return cu
 inline constexpr auto destroy_graph = [](graph g) { return cudaGraphDestroy(g); };
 inline constexpr auto destroy_executable = [](executable_graph e) { return cudaGraphExecDestroy(e); };
 inline constexpr auto launch = [](executable_graph e, stream s) { return cudaGraphLaunch(e, s); };
+using event = cudaEvent_t;
+inline constexpr auto create_event = [](event* e) { return cudaEventCreate(e); };
+inline constexpr auto destroy_event = [](event e) { return cudaEventDestroy(e); };
+inline constexpr auto record = [](event e, stream s) { return cudaEventRecord(e, s); };
+inline constexpr auto elapsed = [](float* ms, event begin, event end) { return cudaEventElapsedTime(ms, begin, end); };
 }  // namespace runtime
 #else
 #error "graphs are of GPUs: compile with HIP or CUDA"
@@ -74,6 +84,26 @@ class captured_graph {
 
  private:
   runtime::executable_graph executable_ = nullptr;
+};
+
+/// A point in a stream's work.
+class device_event {
+ public:
+  device_event() { device_memory::expect(runtime::create_event(&event_)); }
+  device_event(const device_event&) = delete;
+  device_event& operator=(const device_event&) = delete;
+  ~device_event() { static_cast<void>(runtime::destroy_event(event_)); }
+
+  void record(const device_stream& stream) { device_memory::expect(runtime::record(event_, stream.get())); }
+  /// Device time since `begin`, of which both must have passed.
+  [[nodiscard]] double microseconds_since(const device_event& begin) const {
+    float milliseconds = 0.0f;
+    device_memory::expect(runtime::elapsed(&milliseconds, begin.event_, event_));
+    return 1e3 * static_cast<double>(milliseconds);
+  }
+
+ private:
+  runtime::event event_ = nullptr;
 };
 
 }  // namespace examples
