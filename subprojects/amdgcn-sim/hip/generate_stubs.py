@@ -1,6 +1,7 @@
-#!/usr/bin/env python3
-"""generate_stubs.py SYMBOLS MAP STUBS: the linker's version script for the functions of AMD's HIP runtime, and a stub for
-each of them that refuses by name. A stub is weak: what the stand-in defines itself takes its place."""
+"""generate_stubs.py SYMBOLS MAP STUBS
+
+Writes the linker's version script for the functions of AMD's HIP runtime, which SYMBOLS lists with their versions, and
+for each of them a stub that refuses by name. A stub is weak: what the stand-in defines itself takes its place."""
 
 import sys
 
@@ -23,13 +24,19 @@ int refuse(const char* name, bool& said) {
   extern "C" __attribute__((weak, visibility("default"))) const char* f() { return "not implemented"; }
 """
 
+RETURN_TEXT = (
+    "amd_dbgapi_get_build_name",
+    "amd_dbgapi_get_git_hash",
+    "hipApiName",
+    "hipGetCmdName",
+    "hipKernelNameRef",
+    "hipKernelNameRefByPtr",
+    "hiprtcGetErrorString",
+)
+
 
 def version_key(version):
     return [int(part) for part in version.removeprefix("hip_").split(".")]
-
-
-def returns_text(name):
-    return name.endswith("String") or name in ("amd_dbgapi_get_git_hash", "amd_dbgapi_get_build_name")
 
 
 def version_script(symbols):
@@ -44,8 +51,7 @@ def version_script(symbols):
 
 
 def stubs(symbols):
-    mangled = ("_Z",)  # C++ functions: the stand-in defines them all
-    lines = [f"{'TEXT' if returns_text(name) else 'CODE'}({name})" for name in symbols if not name.startswith(mangled)]
+    lines = [f"{'TEXT' if name in RETURN_TEXT else 'CODE'}({name})" for name in symbols]
     return STUBS + "\n".join(lines) + "\n"
 
 
