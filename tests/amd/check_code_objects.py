@@ -8,7 +8,7 @@ import argparse
 import re
 import sys
 
-from code_objects import code_objects, kernels, readelf_beside
+from code_objects import code_objects, kernels, tool_beside
 
 FORBIDDEN = ("vgpr_spill_count", "sgpr_spill_count", "private_segment_fixed_size")
 SHOWN = ("vgpr_count", "agpr_count", "sgpr_count", "group_segment_fixed_size")
@@ -21,7 +21,7 @@ def main():
     parser.add_argument("--compiler", required=True, help="clang++, beside which llvm-readelf lies")
     parser.add_argument("programs", nargs="+")
     options = parser.parse_args()
-    readelf = readelf_beside(options.compiler)
+    readelf = tool_beside(options.compiler, "llvm-readelf")
 
     lines = set()
     bad = set()

@@ -10,9 +10,9 @@ BUNDLE = b"__CLANG_OFFLOAD_BUNDLE__"
 COMPRESSED_BUNDLE = b"CCOB"
 
 
-def readelf_beside(compiler):
-    """The llvm-readelf of the compiler's own folder."""
-    return os.path.join(os.path.dirname(os.path.realpath(compiler)), "llvm-readelf")
+def tool_beside(compiler, tool):
+    """A tool such as llvm-readelf of the compiler's own folder."""
+    return os.path.join(os.path.dirname(os.path.realpath(compiler)), tool)
 
 
 def code_objects(path):

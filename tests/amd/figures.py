@@ -3,8 +3,8 @@
 
 Figures of the decode kernel's token loop as AMD machine code: runs FIGURES (figures.cpp) on the simulator for every
 target, KV type, page size and group size at two lengths, and takes the difference of the executed instructions, so that
-prologue, merge and epilogue cancel. Registers come from the code objects, cycles and bytes per second from
-issue_model.py.
+prologue, merge and epilogue cancel. Registers come from the code objects, loads in flight from loop_loads.py, cycles
+and bytes per second from issue_model.py.
 
 Prints the tables. --check compares with figures.json and fails where a figure is more than 5% worse than recorded;
 --record rewrites figures.json for these targets and the tables of docs/performance.md. A change that makes one figure
@@ -18,9 +18,11 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 
 import issue_model
-from code_objects import code_objects, kernels, readelf_beside
+import loop_loads
+from code_objects import code_objects, kernels, tool_beside
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 RECORD = os.path.join(HERE, "figures.json")
@@ -35,8 +37,9 @@ HEADER = re.compile(r"amdgcn-sim: (\S+): (\d+) launches, \d+ workgroups, ([\d.]+
 COUNT = re.compile(r" +(\d+) (\w+)")
 
 # A figure and whether more of it is better.
-MORE_IS_BETTER = {"bytes_per_instruction": True, "waves_per_simd": True, "bytes_in_flight": True, "serial": True,
-                  "overlapped": True, "latency": True, "vgprs": False, "sgprs": False, "scratch_bytes": False,
+MORE_IS_BETTER = {"bytes_per_instruction": True, "waves_per_simd": True, "bytes_in_flight": True,
+                  "bytes_while_multiplying": True, "serial": True, "overlapped": True, "latency": True, "vgprs": False,
+                  "sgprs": False, "scratch_bytes": False,
                   **{kind: False for kind in issue_model.CLASSES}}
 
 
@@ -96,14 +99,33 @@ def loop_counts(short, long):
     return kernel, counts
 
 
-def registers(metadata, kernel):
-    """What the code object says the kernel uses. On CDNA `vgpr_count` has the accumulation registers in it."""
-    found = metadata[kernel]
-    return {"vgprs": int(found["vgpr_count"]), "sgprs": int(found["sgpr_count"]),
-            "scratch_bytes": int(found["private_segment_fixed_size"])}
+class Code:
+    """What can be read off the program's code objects, in a folder that they are written to."""
+
+    def __init__(self, compiler, program, folder):
+        self.objdump, self.folder, self.metadata = tool_beside(compiler, "llvm-objdump"), folder, {}
+        readelf = tool_beside(compiler, "llvm-readelf")
+        for arch, image in code_objects(program):
+            with open(self.path(arch), "wb") as file:
+                file.write(image)
+            self.metadata[arch] = {kernel["name"]: kernel for kernel in kernels(readelf, image)}
+
+    def path(self, arch):
+        """Where the code object lies."""
+        return os.path.join(self.folder, arch + ".co")
+
+    def registers(self, arch, kernel):
+        """What the kernel uses. On CDNA `vgpr_count` has the accumulation registers in it."""
+        found = self.metadata[arch][kernel]
+        return {"vgprs": int(found["vgpr_count"]), "sgprs": int(found["sgpr_count"]),
+                "scratch_bytes": int(found["private_segment_fixed_size"])}
+
+    def loads_in_flight(self, arch, kernel):
+        """Bytes of a wave that are still to come while it multiplies, on average."""
+        return loop_loads.of_kernel(self.objdump, self.path(arch), kernel, issue_model.TARGETS[arch].wave)
 
 
-def measure(simulation, metadata, arch, case):
+def measure(simulation, code, arch, case):
     """All figures of one case."""
     short, short_counts = simulation.run(arch, *case, SHORT)
     launch, long_counts = simulation.run(arch, *case, LONG)
@@ -111,7 +133,7 @@ def measure(simulation, metadata, arch, case):
         raise ValueError(f"{arch} {case}: too few tokens for a tile per wave of {launch['workgroups']} workgroups")
     kernel, counts = loop_counts(short_counts, long_counts)
     target = issue_model.TARGETS[arch]
-    used = registers(metadata[arch], kernel)
+    used = code.registers(arch, kernel)
     waves = target.occupancy(used["vgprs"], launch["workgroup_waves"], launch["shared_bytes"])
     if waves * target.shared_simds != launch["workgroups"] * launch["workgroup_waves"]:
         raise ValueError(f"{arch} {case}: {waves} waves per SIMD by the rules here, by the runtime's "
@@ -120,11 +142,13 @@ def measure(simulation, metadata, arch, case):
     kv_bytes = launch["kv_bytes"] - short["kv_bytes"]
     tiles = launch["wave_tiles"] - short["wave_tiles"]
     in_flight = launch["bytes_ahead"] * waves * target.simds
+    while_multiplying = code.loads_in_flight(arch, kernel) * waves * target.simds
     serial, overlapped, unit = target.shares(counts, kv_bytes)
     per_kib = {kind: rounded(1024 * count / kv_bytes) for kind, count in issue_model.by_class(counts).items()}
     return {"tile_bytes": kv_bytes // tiles, "bytes_per_instruction": rounded(kv_bytes / sum(counts.values())),
-            **per_kib, **used, "waves_per_simd": waves, "bytes_in_flight": in_flight, "serial": rounded(serial),
-            "overlapped": rounded(overlapped), "busiest": unit, "latency": rounded(target.latency_share(in_flight))}
+            **per_kib, **used, "waves_per_simd": waves, "bytes_in_flight": in_flight,
+            "bytes_while_multiplying": rounded(while_multiplying), "serial": rounded(serial),
+            "overlapped": rounded(overlapped), "busiest": unit, "latency": rounded(in_flight / target.bytes_asked())}
 
 
 def rounded(value):
@@ -139,18 +163,17 @@ def name_of(case):
 
 def collect(options):
     """Figures by target and case."""
-    readelf = readelf_beside(options.compiler)
-    metadata = {arch: {kernel["name"]: kernel for kernel in kernels(readelf, image)}
-                for arch, image in code_objects(options.program)}
-    missing = sorted(set(options.arch) - set(metadata))
-    if missing:
-        sys.exit(f"{options.program} has no code for {', '.join(missing)}")
     simulation = Simulation(options.runner, options.program)
     # Cases of one kernel lie far apart, so that one process translates it and the others find it.
     cases = [(arch, (kv, page_size, group)) for page_size in PAGE_SIZES for group in GROUP_SIZES
              for arch in options.arch for kv in TYPES]
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = list(pool.map(lambda item: measure(simulation, metadata, *item), cases))
+    with tempfile.TemporaryDirectory() as folder:
+        code = Code(options.compiler, options.program, folder)
+        missing = sorted(set(options.arch) - set(code.metadata))
+        if missing:
+            sys.exit(f"{options.program} has no code for {', '.join(missing)}")
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            results = list(pool.map(lambda item: measure(simulation, code, *item), cases))
     figures = {arch: {} for arch in options.arch}
     for (arch, case), result in sorted(zip(cases, results), key=lambda item: order_of(item[0])):
         figures[arch][name_of(case)] = result
@@ -216,15 +239,18 @@ def printed(figures):
             results.append([kv, page, group, f"{v['bytes_per_instruction']:.1f}",
                             f"{(v['lds'] + v['shuffle']) * per_tile:.3g}", f"{v['barrier'] * per_tile:.3g}",
                             str(v["vgprs"]), str(v["sgprs"]), str(v["scratch_bytes"]), f"{v['waves_per_simd']:g}",
-                            f"{v['bytes_in_flight'] / 1024:g}", f"{v['latency']:.2f}", f"{v['serial']:.2f}",
+                            f"{v['bytes_in_flight'] / 1024:g}", f"{v['bytes_while_multiplying'] / 1024:.3g}",
+                            f"{v['latency']:.2f}", f"{v['serial']:.2f}",
                             f"{v['overlapped']:.2f} ({v['busiest']})"])
         text += f"\n{arch} as {target.chip}: {target.compute_units} CUs, {target.clock / 1e9:g} GHz, "
-        text += f"{target.bandwidth / 1e12:g} TB/s. Executed wave instructions per tile of a wave:\n\n"
+        text += f"{target.bandwidth / 1e12:g} TB/s, which takes "
+        text += f"{target.bytes_asked() / 1024:.1f} KiB in flight per CU.\n"
+        text += "Executed wave instructions per tile of a wave:\n\n"
         text += table(["KV", "page", "group", "KiB", "all", *(kind.replace("_", " ") for kind in used)], classes)
         text += "\n"
         text += table(["KV", "page", "group", "KV bytes per instruction", "LDS operations", "barriers", "VGPRs",
-                       "SGPRs", "scratch", "waves per SIMD", "KiB in flight per CU", "over Little's", "serial",
-                       "overlapped"], results)
+                       "SGPRs", "scratch", "waves per SIMD", "KiB in flight per CU", "while multiplying",
+                       "over Little's", "serial", "overlapped"], results)
     return text + "\n"
 
 

@@ -46,10 +46,10 @@ CLASSES = {
     "packed": r"v_pk_\w+",
     "multiply": r"v_mul_(lo|hi)_[iu]32|v_mad_(co_)?[iu]64_[iu]32",
     "vector": r"v_(dual_)?(accvgpr|add|addc|add3|add_lshl|alignbit|alignbyte|and|and_or|ashr|ashrrev|bcnt|bfe|bfi|bfm"
-              r"|bfrev|clrexcp|cmp|cmpx|cndmask|div_fixup|div_fmas|div_scale|dot2|ffbh|ffbl|floor|fma|fmaak|fmac|fmamk"
-              r"|fract|frexp|ldexp|lshl|lshl_add|lshl_or|lshlrev|lshr|lshrrev|mad|max|max3|maximum|mbcnt|med3|min|min3"
-              r"|minimum|mov|movrels|mul|nop|not|or|or3|pack|perm|permlane\w*|readfirstlane|readlane|rndne|sad|sub"
-              r"|subb|subbrev|subrev|swap|trunc|writelane|xad|xnor|xor|xor3)(_\w+)?",
+              r"|bfrev|ceil|clrexcp|cmp|cmpx|cndmask|div_fixup|div_fmas|div_scale|dot2|ffbh|ffbl|floor|fma|fmaak|fmac"
+              r"|fmamk|fract|frexp|ldexp|lshl|lshl_add|lshl_or|lshlrev|lshr|lshrrev|mad|madak|madmk|max|max3|maximum"
+              r"|mbcnt|med3|min|min3|minimum|mov|movrels|mul|nop|not|or|or3|pack|perm|permlane\w*|readfirstlane"
+              r"|readlane|rndne|sad|sub|subb|subbrev|subrev|swap|trunc|writelane|xad|xnor|xor|xor3)(_\w+)?",
     "load": r"(global|flat|buffer)_load_\w+",
     "store": r"(global|flat|buffer)_(store|atomic)_\w+",
     "scratch": r"scratch_\w+",
@@ -62,9 +62,10 @@ CLASSES = {
             r"|set_inst_prefetch_distance|set_gpr_idx_\w+|code_end|sethalt)|buffer_(inv|wbl2|wbinvl1|wbinvl1_vol"
             r"|gl[01]_inv)|global_(inv|wb|wbinv)",
     "scalar": r"s_(abs|absdiff|add|addc|addk|and|andn[12]|and_not[01]|ashr|bcnt[01]|bfe|bfm|bitcmp[01]|bitreplicate"
-              r"|bitset[01]|brev|cls|clz|cmov|cmovk|cmp|cmpk|cselect|ctz|cvt|ff[01]|flbit|fmaak|fmac|fmamk|getpc"
-              r"|getreg|lshl[1-4]?|lshl[1-4]_add|lshr|max|min|mov|movk|movrel[sd]|mul|mulk|nand|nor|not|nullify|or"
-              r"|orn[12]|or_not[01]|pack|quadmask|sext|setreg|sub|subb|subrev|version|wqm|xnor|xor)(_\w+)?",
+              r"|bitset[01]|brev|ceil|cls|clz|cmov|cmovk|cmp|cmpk|cselect|ctz|cvt|ff[01]|flbit|floor|fmaak|fmac|fmamk"
+              r"|getpc|getreg|lshl[1-4]?|lshl[1-4]_add|lshr|max|min|mov|movk|movrel[sd]|mul|mulk|nand|nor|not|nullify"
+              r"|or|orn[12]|or_not[01]|pack|quadmask|rndne|sext|setreg|sub|subb|subrev|trunc|version|wqm|xnor"
+              r"|xor)(_\w+)?",
 }
 _PATTERNS = {name: re.compile(pattern) for name, pattern in CLASSES.items()}
 
@@ -90,6 +91,11 @@ def classify(mnemonic):
         if pattern.fullmatch(name):
             return kind
     raise Unknown(f"{mnemonic}: of no class that is known")
+
+
+def is_a(kind, mnemonic):
+    """Whether an instruction belongs to a class; what belongs to none may be asked about, too."""
+    return bool(_PATTERNS[kind].fullmatch(stem(mnemonic)))
 
 
 def access_bytes(mnemonic):
@@ -192,9 +198,9 @@ class Target:
         available = kv_bytes * self.compute_units * self.simds * self.clock / self.bandwidth
         return available / serial, available / longest, unit
 
-    def latency_share(self, bytes_in_flight):
-        """Bytes in flight per CU over those that Little's law asks for."""
-        return bytes_in_flight * self.compute_units / (self.bandwidth * LATENCY)
+    def bytes_asked(self):
+        """Bytes in flight per CU that Little's law asks for."""
+        return self.bandwidth * LATENCY / self.compute_units
 
 
 def _cdna(chip, compute_units, clock, bandwidth, shared_bytes, matrix):

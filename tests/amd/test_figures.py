@@ -4,6 +4,7 @@ import unittest
 
 import figures
 import issue_model
+import loop_loads
 from issue_model import TARGETS, Unknown, access_bytes, classify
 
 CLASS_OF = {
@@ -81,7 +82,55 @@ class Model(unittest.TestCase):
         self.assertAlmostEqual(serial, 1000 / 600 * rate)
         self.assertAlmostEqual(overlapped, 1000 / 400 * rate)
         self.assertEqual(unit, "vector")
-        self.assertAlmostEqual(TARGETS["gfx942"].latency_share(5.3e12 * 800e-9 / 304), 1)
+        self.assertAlmostEqual(TARGETS["gfx942"].bytes_asked(), 5.3e12 * 800e-9 / 304)
+
+
+def listing(text):
+    """Instructions as loop_loads has them, four bytes each; `@7` is a branch to the seventh."""
+    lines = [line.split() for line in text.splitlines() if line.strip()]
+    return [(words[0], " ".join(words[1:]), 4 * i, 4 * int(words[1][1:]) if words[1:] and words[1][0] == "@" else None)
+            for i, words in enumerate(lines)]
+
+
+class Loop(unittest.TestCase):
+    TEXT = """
+        global_load_dwordx4
+        s_cbranch_scc1 @0
+        global_load_dword
+        s_waitcnt vmcnt(0)
+        global_load_dwordx4
+        global_load_dwordx2
+        v_mfma_f32_16x16x16_f16
+        s_waitcnt lgkmcnt(0)
+        s_waitcnt vmcnt(1)
+        v_mfma_f32_16x16x16_f16
+        s_cbranch_scc1 @2
+        s_cbranch_scc1 @0
+        """
+
+    def test_the_smallest_loop_with_the_products(self):
+        self.assertEqual(loop_loads.token_loop(listing(self.TEXT)), listing(self.TEXT)[2:11])
+        with self.assertRaises(ValueError):
+            loop_loads.token_loop(listing(self.TEXT)[:10])
+
+    def test_what_is_in_flight(self):
+        self.assertEqual(loop_loads.in_flight(listing(self.TEXT), 64), (64 * (16 + 8) + 64 * 8) / 2)
+        # the loads of the iteration before, when nothing waits for them
+        unawaited = listing(self.TEXT.replace("s_waitcnt vmcnt(0)", "s_nop"))
+        self.assertEqual(loop_loads.in_flight(unawaited, 64), (64 * (8 + 16 + 8) + 64 * 8) / 2)
+
+    def test_waits(self):
+        for wait, left in (("s_waitcnt vmcnt(5) lgkmcnt(0)", 5), ("s_waitcnt lgkmcnt(0)", None), ("s_nop 0", None),
+                           ("s_wait_loadcnt 0x7", 7), ("s_wait_loadcnt_dscnt 0x302", 3), ("s_wait_dscnt 0x0", None)):
+            mnemonic, _, operands = wait.partition(" ")
+            self.assertEqual(loop_loads.allowed(mnemonic, operands), left, wait)
+
+    def test_disassembly(self):
+        line = "\ts_cbranch_vccz 64573                                       // 000000078F24: BF86FC3D <name+0x10c>"
+        self.assertEqual(loop_loads.INSTRUCTION.fullmatch(line).groups(),
+                         ("s_cbranch_vccz", "64573", "000000078F24", "10c"))
+        line = "\tv_mfma_f32_16x16x16_f16 a[0:3], v[4:5], v[6:7], 0 // 000000001F24: D3CD0000 02020D04"
+        self.assertEqual(loop_loads.INSTRUCTION.fullmatch(line)[1], "v_mfma_f32_16x16x16_f16")
 
 
 class Statistics(unittest.TestCase):
