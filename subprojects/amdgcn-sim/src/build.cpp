@@ -56,8 +56,8 @@ fs::path disassemble(const CodeObject& object, const std::string& key, const wor
   if (fs::exists(result)) return result;
   std::ofstream(work / "code.elf", std::ios::binary)
       .write(reinterpret_cast<const char*>(object.elf.data()), std::streamsize(object.elf.size()));
-  const int status = run_program({disassembler, "-d", "--mcpu=" + object.arch, work / "code.elf"}, work / "code.dis",
-                                 work / "errors");
+  const int status =
+      run_program({disassembler, "-d", "--mcpu=" + object.arch, work / "code.elf"}, work / "code.dis", work / "errors");
   const std::string errors = read_file(work / "errors");
   const bool known = errors.find("not a recognized processor") == std::string::npos;
   if (status != 0 || !known || read_file(work / "code.dis").find(" // ") == std::string::npos)
@@ -69,9 +69,17 @@ fs::path disassemble(const CodeObject& object, const std::string& key, const wor
 translation_compiler compiler_for(const CodeObject& object, const KernelMeta& kernel) {
   const bool fnuz = object.arch == "gfx940" || object.arch == "gfx941" || object.arch == "gfx942";
   const std::string compiler = env("AMDGCN_SIM_CXX", "g++");
-  std::vector<std::string> command = {compiler, "-std=c++20", "-fPIC", "-w", "-fno-math-errno", "-fno-trapping-math",
-                                      "-ffp-contract=off", "-ftree-vectorize", "-I" + (home() / "rt").string(),
-                                      "-DWAVE=" + std::to_string(kernel.wave), "-DSIM_FNUZ=" + std::to_string(fnuz)};
+  std::vector<std::string> command = {compiler,
+                                      "-std=c++20",
+                                      "-fPIC",
+                                      "-w",
+                                      "-fno-math-errno",
+                                      "-fno-trapping-math",
+                                      "-ffp-contract=off",
+                                      "-ftree-vectorize",
+                                      "-I" + (home() / "rt").string(),
+                                      "-DWAVE=" + std::to_string(kernel.wave),
+                                      "-DSIM_FNUZ=" + std::to_string(fnuz)};
   // Tables in functions must not be shared by libraries for different wave sizes.
   if (compiler.find("clang") == std::string::npos)
     command.insert(command.end(), {"-fvect-cost-model=unlimited", "-fno-gnu-unique"});
@@ -114,8 +122,8 @@ void compile(const translation_compiler& compiler, const KernelMeta& kernel, con
                              read_file(work / "errors").substr(0, 3000));
   };
   run({"-O1", "-c", work / "kernel.cpp", "-o", work / "kernel.o"});
-  std::vector<std::string> link = {"-shared", work / "kernel.o", "-o", work / "kernel.so", "-Wl,-rpath,$ORIGIN",
-                                   "-L" + compiler.cache.string()};
+  std::vector<std::string> link = {"-shared",          work / "kernel.o",    "-o",
+                                   work / "kernel.so", "-Wl,-rpath,$ORIGIN", "-L" + compiler.cache.string()};
   for (const std::string& library : lane_libraries(compiler, work / "kernel.o", work / "operations.cpp"))
     link.push_back("-l:" + library);
   run(link);

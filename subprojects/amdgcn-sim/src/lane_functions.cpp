@@ -37,12 +37,14 @@ std::vector<std::string> undefined_symbols(const fs::path& object) {
 /// What makes a compiler that sees the definitions emit the function: a demangled name is C++.
 std::string instantiation(const std::string& symbol, size_t number) {
   int status = 0;
-  std::unique_ptr<char, void (*)(void*)> name(abi::__cxa_demangle(symbol.c_str(), nullptr, nullptr, &status), std::free);
+  std::unique_ptr<char, void (*)(void*)> name(abi::__cxa_demangle(symbol.c_str(), nullptr, nullptr, &status),
+                                              std::free);
   if (!name) throw std::runtime_error("cannot demangle " + symbol);
   const std::string text = name.get();
   if (text.find('<') != std::string::npos) return "template " + text + ";\n";
   const std::string keep = "keep_" + std::to_string(number);
-  return "extern void* const " + keep + ";\nvoid* const " + keep + " = (void*)&" + text.substr(0, text.find('(')) + ";\n";
+  return "extern void* const " + keep + ";\nvoid* const " + keep + " = (void*)&" + text.substr(0, text.find('(')) +
+         ";\n";
 }
 
 std::string compile_library(const translation_compiler& compiler, const std::vector<std::string>& symbols,
@@ -78,8 +80,10 @@ std::vector<std::string> lane_libraries(const translation_compiler& compiler, co
   for (const std::string& symbol : undefined_symbols(object)) {
     std::error_code absent;
     const fs::path library = fs::read_symlink(link_of(symbol), absent);
-    if (absent) missing.push_back(symbol);
-    else libraries.insert(library);
+    if (absent)
+      missing.push_back(symbol);
+    else
+      libraries.insert(library);
   }
   if (!missing.empty()) {
     const std::string library = compile_library(compiler, missing, operations);
