@@ -9,6 +9,7 @@ using namespace hip_sim;
 
 static hipError_t allocate_here(void** out, size_t size, memory_kind kind, unsigned flags) {
   if (out == nullptr) return remember(hipErrorInvalidValue);
+  if (device_count() == 0) return remember(hipErrorNoDevice);
   HIP_SIM_TRY(fault());
   HIP_SIM_TRY(capture_forbids_unsafe());
   return remember(allocate(out, size, kind, current_device(), flags));

@@ -169,6 +169,14 @@ HIP_SIM_API hipError_t hipDeviceGetName(char* name, int size, hipDevice_t device
   return hipSuccess;
 }
 
+HIP_SIM_API hipError_t hipDeviceGetPCIBusId(char* out, int size, int device) {
+  if (out == nullptr || size <= 0) return remember(hipErrorInvalidValue);
+  if (!is_device(device)) return remember(hipErrorInvalidDevice);
+  std::snprintf(out, static_cast<size_t>(size), "0000:%02x:00.0",
+                static_cast<unsigned>(properties_of(device).pciBusID));
+  return hipSuccess;
+}
+
 HIP_SIM_API hipError_t hipDeviceTotalMem(size_t* bytes, hipDevice_t device) {
   if (bytes == nullptr) return remember(hipErrorInvalidValue);
   if (!is_device(device)) return remember(hipErrorInvalidDevice);
