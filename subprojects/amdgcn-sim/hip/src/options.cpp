@@ -47,7 +47,7 @@ const option_values& options() {
   static const option_values values = {
       .compute_units = number("HIP_SIM_CUS", 8, 1, 1024),
       .devices = number("HIP_SIM_DEVICES", 1, 0, max_devices),
-      .late = number("HIP_SIM_DEFER", 0, 0, 1) == 1,
+      .late = number("HIP_SIM_LATE", 0, 0, 1) == 1,
       .trace = number("HIP_SIM_TRACE", 0, 0, 1) == 1,
   };
   return values;

@@ -8,7 +8,7 @@ namespace hip_sim {
 struct option_values {
   int compute_units = 8;  ///< HIP_SIM_CUS
   int devices = 1;        ///< HIP_SIM_DEVICES
-  bool late = false;      ///< HIP_SIM_DEFER=1: work runs as late as the program allows
+  bool late = false;      ///< HIP_SIM_LATE=1: work runs as late as the program allows
   bool trace = false;     ///< HIP_SIM_TRACE=1: one line per launch
 };
 const option_values& options();
