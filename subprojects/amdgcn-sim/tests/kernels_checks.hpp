@@ -41,7 +41,7 @@ KERNEL(64) scalar_f16(const _Float16* a, const _Float16* b, unsigned* o) {
                                                                           : "s"(x), "s"(y)
                                                                           : "scc");
   o[8 * bid() + at++] = r;
-  r = y;
+  r = x;
   asm volatile("s_fmac_f16 %0, %1, %2" : "+s"(r) : "s"(x), "s"(y));
   o[8 * bid() + at++] = r;
 }

@@ -14,7 +14,7 @@ void unwritten_registers() {
   Vec<unsigned> o(192);
   bool ok = launch("unwritten", {1}, {64}, args(o.data()));
   for (unsigned i = 0; i < 64; i++)
-    ok &= o[i] == 0xffc5eeee && o[64 + i] == 0xffc5eeee && o[128 + i] == (i % 2 ? 5 : 0xffc5eeee);
+    ok &= o[i] == 0xffc5ffc5 && o[64 + i] == 0xffc5ffc5 && o[128 + i] == (i % 2 ? 5 : 0xffc5ffc5);
   report("registers nobody wrote hold a NaN", ok);
 }
 

@@ -254,7 +254,7 @@ void scalar_f16() {
   for (int i = 0; i < 32; i++) {
     double x = double(float(a[i])), y = double(float(b[i]));
     unsigned want[] = {bits(x + y),           bits(x - y), bits(x * y),    bits(std::fmin(x, y)),
-                       bits(std::fmax(x, y)), x < y,       bits(x * y + y)};
+                       bits(std::fmax(x, y)), x < y,       bits(x * y + x)};
     for (int k = 0; k < 7; k++) ok &= o[8 * i + k] == want[k];
   }
   report("scalar f16", ok);
