@@ -14,6 +14,9 @@ namespace fs = std::filesystem;
 
 namespace sim {
 namespace {
+// Of the code of a kernel, which mostly calls lane functions; those get the full flags.
+constexpr const char* kernel_optimization = "-O1";
+
 // Where translate/ and rt/ are: AMDGCN_SIM_HOME, beside the library, or in the source folder.
 fs::path home() {
   if (const std::string named = env("AMDGCN_SIM_HOME"); !named.empty()) return named;
@@ -69,6 +72,7 @@ fs::path disassemble(const CodeObject& object, const std::string& key, const wor
 translation_compiler compiler_for(const CodeObject& object, const KernelMeta& kernel) {
   const bool fnuz = object.arch == "gfx940" || object.arch == "gfx941" || object.arch == "gfx942";
   const std::string compiler = env("AMDGCN_SIM_CXX", "g++");
+  const bool clang = compiler.find("clang") != std::string::npos;
   std::vector<std::string> command = {compiler,
                                       "-std=c++20",
                                       "-fPIC",
@@ -77,17 +81,17 @@ translation_compiler compiler_for(const CodeObject& object, const KernelMeta& ke
                                       "-fno-trapping-math",
                                       "-ffp-contract=off",
                                       "-ftree-vectorize",
-                                      "-I" + (home() / "rt").string(),
                                       "-DWAVE=" + std::to_string(kernel.wave),
                                       "-DSIM_FNUZ=" + std::to_string(fnuz)};
   // Tables in functions must not be shared by libraries for different wave sizes.
-  if (compiler.find("clang") == std::string::npos)
-    command.insert(command.end(), {"-fvect-cost-model=unlimited", "-fno-gnu-unique"});
+  if (!clang) command.insert(command.end(), {"-fvect-cost-model=unlimited", "-fno-gnu-unique"});
   for (const std::string& flag : words(env("AMDGCN_SIM_CXXFLAGS", "-O2 -march=native"))) command.push_back(flag);
-  content_hash key;
-  key.add(tools_key());
-  for (const std::string& word : command) key.add(word);
-  return {command, key.hex(), cache_folder()};
+  content_hash hash;
+  hash.add(tools_key());
+  for (const std::string& word : command) hash.add(word);
+  const std::string key = hash.hex();
+  command.push_back("-I" + (home() / "rt").string());
+  return {command, key, cache_folder()};
 }
 
 // Writes the kernel's source and the operations that its lane functions need.
@@ -121,7 +125,7 @@ void compile(const translation_compiler& compiler, const KernelMeta& kernel, con
     throw std::runtime_error("compiling the translation of " + kernel.name + " failed:\n" +
                              read_file(work / "errors").substr(0, 3000));
   };
-  run({"-O1", "-c", work / "kernel.cpp", "-o", work / "kernel.o"});
+  run({kernel_optimization, "-c", work / "kernel.cpp", "-o", work / "kernel.o"});
   std::vector<std::string> link = {"-shared",          work / "kernel.o",    "-o",
                                    work / "kernel.so", "-Wl,-rpath,$ORIGIN", "-L" + compiler.cache.string()};
   for (const std::string& library : lane_libraries(compiler, work / "kernel.o", work / "operations.cpp"))
