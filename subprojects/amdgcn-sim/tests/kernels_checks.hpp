@@ -18,12 +18,18 @@ KERNEL(64) pseudo_scalar(const unsigned* in, unsigned* o) {
   int at = 0;
 #define SCALAR(op, from)                  \
   asm volatile(op : "=s"(r) : "s"(from)); \
-  o[16 * bid() + at++] = r;
-  SCALAR("v_s_exp_f32 %0, %1", x)
-  SCALAR("v_s_exp_f16 %0, %1", y)
-  SCALAR("v_s_log_f32 %0, %1", x) SCALAR("v_s_log_f16 %0, %1", y) SCALAR("v_s_rcp_f32 %0, %1", x)
-      SCALAR("v_s_rcp_f16 %0, %1", y) SCALAR("v_s_rsq_f32 %0, %1", x) SCALAR("v_s_rsq_f16 %0, %1", y)
-          SCALAR("v_s_sqrt_f32 %0, %1", x) SCALAR("v_s_sqrt_f16 %0, %1", y) SCALAR("v_s_rcp_f32 %0, -|%1| mul:2", x)
+  o[16 * bid() + at++] = r
+  SCALAR("v_s_exp_f32 %0, %1", x);
+  SCALAR("v_s_exp_f16 %0, %1", y);
+  SCALAR("v_s_log_f32 %0, %1", x);
+  SCALAR("v_s_log_f16 %0, %1", y);
+  SCALAR("v_s_rcp_f32 %0, %1", x);
+  SCALAR("v_s_rcp_f16 %0, %1", y);
+  SCALAR("v_s_rsq_f32 %0, %1", x);
+  SCALAR("v_s_rsq_f16 %0, %1", y);
+  SCALAR("v_s_sqrt_f32 %0, %1", x);
+  SCALAR("v_s_sqrt_f16 %0, %1", y);
+  SCALAR("v_s_rcp_f32 %0, -|%1| mul:2", x);
 }
 
 KERNEL(64) scalar_f16(const _Float16* a, const _Float16* b, unsigned* o) {
@@ -33,13 +39,13 @@ KERNEL(64) scalar_f16(const _Float16* a, const _Float16* b, unsigned* o) {
   y = __builtin_amdgcn_readfirstlane(y);
 #define F16(op)                                              \
   asm volatile(op " %0, %1, %2" : "=s"(r) : "s"(x), "s"(y)); \
-  o[8 * bid() + at++] = r;
-  F16("s_add_f16")
-  F16("s_sub_f16")
-  F16("s_mul_f16") F16("s_min_num_f16") F16("s_max_num_f16") asm volatile("s_cmp_lt_f16 %1, %2\ns_cselect_b32 %0, 1, 0"
-                                                                          : "=s"(r)
-                                                                          : "s"(x), "s"(y)
-                                                                          : "scc");
+  o[8 * bid() + at++] = r
+  F16("s_add_f16");
+  F16("s_sub_f16");
+  F16("s_mul_f16");
+  F16("s_min_num_f16");
+  F16("s_max_num_f16");
+  asm volatile("s_cmp_lt_f16 %1, %2\ns_cselect_b32 %0, 1, 0" : "=s"(r) : "s"(x), "s"(y) : "scc");
   o[8 * bid() + at++] = r;
   r = x;
   asm volatile("s_fmac_f16 %0, %1, %2" : "+s"(r) : "s"(x), "s"(y));
