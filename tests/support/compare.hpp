@@ -27,7 +27,8 @@ using namespace paragon;
 /// lse      absolute. Probabilities are summed before they are rounded, so what is left is the logits' error: products
 ///          of 16-bit numbers are exact in float32, each of their additions is off by up to 2^-24 of the partial sum.
 ///          With the outlier channels the terms of a logit reach several hundred, and errors add up like a random walk
-///          over the 32 steps of 16 dims of the longest head: 2^-24 * 500 * sqrt(32) = 1.7e-4.
+///          over the 32 steps of 16 dims of the longest head: 2^-24 * 500 * sqrt(32) = 1.7e-4. To it come four
+///          roundings of the LSE itself (`digits`): in short heads one outlier's logit reaches thousands.
 struct tolerance {
   double row, rare, element, lse;
 };
@@ -112,7 +113,8 @@ void check_lse(const guarded_output<float>& lse, const reference::result& expect
     for (int head = 0; head < expected.heads && belongs_to_a_request(expected, token); ++head) {
       const double value = unit * static_cast<double>(lse.row(token, head)[0]);
       const double right = expected.lse[expected.row(token, head)];
-      error.take(value == right ? 0.0 : std::abs(value - right), token, head);
+      const double digits = std::isfinite(right) ? 0x1p-22 * std::abs(right) : 0.0;
+      error.take(value == right ? 0.0 : std::max(0.0, std::abs(value - right) - digits), token, head);
     }
   INFO("worst LSE: token " << error.token << " head " << error.head);
   CHECK(error.error <= allowed<Query>.lse);
