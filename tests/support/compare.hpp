@@ -127,7 +127,7 @@ void check_lse(const guarded_output<float>& lse, const reference::result& expect
       const double value = unit * static_cast<double>(lse.row(token, head)[0]);
       const double right = expected.lse[expected.row(token, head)];
       const double digits = std::isfinite(right) ? 0x1p-22 * std::abs(right) : 0.0;
-      error.take(value == right ? 0.0 : std::max(0.0, std::abs(value - right) - digits), token, head);
+      error.take(value == right ? 0.0 : std::abs(value - right) - digits, token, head);
     }
   INFO("worst LSE: token " << error.token << " head " << error.head);
   CHECK(error.error <= allowed<Query>.lse);
