@@ -21,14 +21,6 @@ KERNEL(256) ids(unsigned* o) {
   o[2 * (g * 64 + l) + 1] = t;
 }
 
-struct In {
-  u32_t u, v, w;
-  u64_t U, V;
-  float f, g, h;
-  double d, e;
-  _Float16 p, q;
-};
-
 KERNEL(64) arith(const In* in, u64_t* out, int n) {
   int k = bid() * 64 + tid();
   if (k >= n) return;

@@ -3,14 +3,6 @@
 #include "harness.hpp"
 
 namespace {
-struct In {
-  u32_t u, v, w;
-  u64_t U, V;
-  float f, g, h;
-  double d, e;
-  _Float16 p, q;
-};
-
 float rfloat() {
   switch (rng() % 8) {
     case 0:
