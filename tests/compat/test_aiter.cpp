@@ -4,6 +4,7 @@
 #include <cstring>
 #include <support/compare.hpp>
 #include <support/devices.hpp>
+#include <support/readable_format.hpp>
 
 using namespace paragon;
 using namespace paragon_test;
@@ -73,15 +74,6 @@ template <class Query> void check_batch(int context, int sequences, head_counts 
     }
 }
 
-/// Whether the device reads a format, by its hardware or without.
-bool reads(platform::fp8_hardware format) {
-  platform::device_info device{};
-  REQUIRE(platform::query_device(device).ok());
-  return device.fp8 == format || device.fp8 == platform::fp8_hardware::none;
-}
-bool reads_fn() { return reads(platform::fp8_hardware::fn); }
-bool reads_fnuz() { return reads(platform::fp8_hardware::fnuz); }
-
 }  // namespace
 
 TEST_CASE_TEMPLATE("the grid of aiter's own tests", Query, bf16, fp16) {
@@ -106,11 +98,11 @@ TEST_CASE("an fp8 cache is read with the scales it was written with") {
   const std::vector<int> lengths{70, 0, 129, 16};
   for (const float cap : grid_caps) {
     const bool alibi = cap > 0.0f;
-    if (reads_fn()) {
+    if (reads_format<fp8_e4m3fn>()) {
       const aiter_problem<bf16, fp8_e4m3fn> problem{lengths, 6, 2, 64};
       check_call(problem, aiter_batch{problem, 16, true}, problem.expected(cap, alibi), cap, alibi);
     }
-    if (reads_fnuz()) {
+    if (reads_format<fp8_e4m3fnuz>()) {
       const aiter_problem<fp16, fp8_e4m3fnuz> problem{lengths, 6, 2, 64};
       check_call(problem, aiter_batch{problem, 1, false}, problem.expected(cap, alibi), cap, alibi);
     }
@@ -118,7 +110,7 @@ TEST_CASE("an fp8 cache is read with the scales it was written with") {
 }
 
 TEST_CASE("an fp8 output has the scale that was given") {
-  if (!reads_fn()) return;
+  if (!reads_format<fp8_e4m3fn>()) return;
   const aiter_problem<bf16, fp8_e4m3fn> problem{{33, 5}, 4, 2, 64};
   const aiter_batch<bf16, fp8_e4m3fn> batch{problem, 16, true};
   guarded_output<fp8_e4m3fn> out{problem.rows(), problem.heads, problem.dim, false};
@@ -279,7 +271,7 @@ TEST_CASE("refusals") {
     a.v_scale = given;
     a.k_scale = nullptr;
     CHECK(call_fp8(a).code() == status_code::null_pointer);
-    if (!reads_fn()) {
+    if (!reads_format<fp8_e4m3fn>()) {
       a.k_scale = given;
       CHECK(call_fp8(a).code() == status_code::unsupported_device);
     }

@@ -22,14 +22,16 @@ struct twin<decode_config<Query, KV, Layout, HeadDim, Descale, Variant, Out, Val
 };
 }  // namespace detail
 
-/// Whether this machine's devices read the configuration's formats.
+/// Whether this machine's device reads elements of type T, in hardware or in software.
+template <class T> bool reads_format() {
+  constexpr platform::fp8_hardware format = platform::format_of<T>;
+  const platform::fp8_hardware native = current_device().fp8;
+  return format == platform::fp8_hardware::none || native == platform::fp8_hardware::none || native == format;
+}
+
+/// The same of all the formats of a configuration.
 template <class Config> bool reads_formats() {
-  const platform::device_info device = current_device();
-  const auto foreign = [&]<class T>(T) {
-    return (std::is_same_v<T, fp8_e4m3fn> && device.fp8 == platform::fp8_hardware::fnuz) ||
-           (std::is_same_v<T, fp8_e4m3fnuz> && device.fp8 == platform::fp8_hardware::fn);
-  };
-  return !foreign(typename Config::kv{}) && !foreign(typename Config::out{});
+  return reads_format<typename Config::kv>() && reads_format<typename Config::out>();
 }
 
 /// f(std::type_identity<Config>{}), with the twin of the other fp8 format where Config's is foreign.
