@@ -6,6 +6,7 @@
 #include <limits>
 #include <paragon/view/view.hpp>
 #include <random>
+#include <span>
 #include <support/device_buffer.hpp>
 #include <support/page_table.hpp>
 #include <vector>
@@ -178,6 +179,26 @@ template <class Query, class KV, class Layout, class Descale> class problem {
   query_tokens queries(bool on_device) const {
     return {sizes.per_request, sizes.query_counts.empty() ? nullptr : query_indptr_.data(on_device)};
   }
+  /// Replaces numbers of a problem without query counts: f(head, row) is given every query row.
+  template <class F> void rewrite_queries(const F& f) {
+    std::vector<Query> stored = query_.host();
+    const heads_view<const Query> view = query(false);
+    for (int token = 0; token < query_rows_; ++token)
+      for (int h = 0; h < query_heads(); ++h)
+        f(h, std::span{stored}.subspan(static_cast<std::size_t>(token * view.token_stride + h * view.head_stride),
+                                       static_cast<std::size_t>(sizes.head_dim)));
+    query_ = mirrored<Query>{std::move(stored)};
+  }
+  /// f(number, row) is given every key as it is stored, numbered from 0 as the used slots are.
+  template <class F> void rewrite_keys(const F& f) {
+    std::vector<KV> stored = keys_.pages.host();
+    for (std::size_t i = 0; i < used_.size(); ++i)
+      for (int h = 0; h < sizes.kv_heads; ++h)
+        f(i, std::span{stored}.subspan(static_cast<std::size_t>(keys_.strides.offset(used_[i].page, used_[i].slot, h)),
+                                       static_cast<std::size_t>(sizes.head_dim)));
+    keys_.pages = mirrored<KV>{std::move(stored)};
+  }
+
   /// Arrays [query heads] for the variants that take one.
   const float* slopes(bool on_device) const { return slopes_.data(on_device); }
   const float* sinks(bool on_device) const { return sinks_.data(on_device); }

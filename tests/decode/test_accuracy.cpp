@@ -1,0 +1,171 @@
+// How exact attention over an fp8 cache is, by outputs that no rounding hides: float ones, whose rows are held to the
+// bound for fp16 whichever type the query has, since bf16 queries meet the cache as fp16. The inputs are those on which
+// arithmetic in few bits loses most.
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <random>
+#include <support/batches.hpp>
+#include <support/decode_case.hpp>
+
+using namespace paragon_test;
+
+namespace {
+
+constexpr double row_bound = 1e-3;
+constexpr int groups[] = {8, 4};
+
+template <class Query, class KV>
+using with_float_output = decode_config<Query, KV, nhd, 128, per_tensor, variant<>, float>;
+using of_bf16 = with_float_output<bf16, fp8_e4m3fn>;
+using of_fp16 = with_float_output<fp16, fp8_e4m3fnuz>;
+
+/// ||out - reference|| / ||reference|| of every row, on every device.
+template <class Config> void check_rows(const problem_of<Config>& inputs, std::mt19937& random) {
+  const reference::result expected = reference::attention(inputs.query(false), inputs.kv(false), inputs.tables(false),
+                                                          inputs.queries(false), inputs.softmax_scale);
+  on_every_device(random, 0, [&] {
+    decode_call<Config> call{inputs, 1.0f};
+    call.run();
+    worst row;
+    for (int token = 0; token < expected.tokens; ++token)
+      for (int head = 0; head < expected.heads; ++head) {
+        const auto values = expected.out_row(token, head);
+        row.take(row_error(call.out.row(token, head), values, norm(values)), token, head);
+      }
+    INFO("worst row: token " << row.token << " head " << row.head);
+    CHECK(row.error <= row_bound);
+    CHECK(call.out.written_outside([](int) { return true; }) == 0);
+  });
+}
+
+/// make(sizes, random) makes the problem that is checked, with the group size of `sizes`.
+template <class Config, class Make> void for_groups(const Make& make) {
+  in_readable_format<Config>([&]<class Readable>(std::type_identity<Readable>) {
+    for (const int group : groups) {
+      const std::uint32_t seed = fresh_seed();
+      std::mt19937 random{seed};
+      INFO("PARAGON_SEED=" << seed << ", group " << group);
+      const problem_sizes sizes{
+          .head_dim = Config::head_dim, .value_dim = Config::value_dim, .kv_heads = 2, .group = group};
+      check_rows<Readable>(make(std::type_identity<problem_of<Readable>>{}, sizes, random), random);
+    }
+  });
+}
+
+/// Attention of queries of which `rewrite(random, row)` made each row, which is a span of query elements. The softmax
+/// scale fits elements of `magnitude`.
+template <class Config, class Rewrite> void check_queries(float magnitude, const Rewrite& rewrite) {
+  for_groups<Config>([&]<class Problem>(std::type_identity<Problem>, problem_sizes sizes, std::mt19937& random) {
+    sizes.query_magnitude = magnitude;
+    sizes.lengths = {between(random, 200, 400), 1, between(random, 2, 40), between(random, 40, 200)};
+    Problem inputs{sizes, random};
+    inputs.rewrite_queries([&](int, auto row) { rewrite(random, row); });
+    return inputs;
+  });
+}
+
+float random_sign(std::mt19937& random) { return random() % 2 == 0 ? 1.0f : -1.0f; }
+
+/// Below the smallest normal number of the type, and `bits_lost` powers of two smaller than that.
+template <class Query> Query random_subnormal(std::mt19937& random, unsigned bits_lost) {
+  constexpr unsigned sign = 0x8000u, mantissa = std::is_same_v<Query, bf16> ? 0x7fu : 0x3ffu;
+  return Query::from_bits(static_cast<std::uint16_t>((random() & sign) | ((random() & mantissa) >> bits_lost)));
+}
+template <class Query> constexpr float smallest_normal = std::is_same_v<Query, bf16> ? 0x1p-126f : 0x1p-14f;
+
+/// Gives all tokens the same key, or all but every n-th, if `except_every` is not 0.
+template <class Problem> void share_keys(Problem& inputs, std::mt19937& random, std::size_t except_every) {
+  std::normal_distribution<float> normal;
+  std::vector<float> key;
+  for (int d = 0; d < inputs.sizes.head_dim; ++d) key.push_back(20.0f * normal(random));
+  inputs.rewrite_keys([&](std::size_t number, auto row) {
+    using kv = typename decltype(row)::value_type;
+    const float factor = except_every != 0 && number % except_every == 0 ? 1.25f : 1.0f;
+    for (std::size_t d = 0; d < row.size(); ++d) row[d] = kv{factor * key[d]};
+  });
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("query rows whose elements span 2^12", Config, of_bf16, of_fp16) {
+  check_queries<Config>(1.0f, [](std::mt19937& random, auto row) {
+    std::uniform_real_distribution<float> exponent{-10.0f, 2.0f};
+    for (auto& x : row) x = typename Config::query{random_sign(random) * std::exp2(exponent(random))};
+    row[random() % 64] = typename Config::query{0x1p-10f};
+    row[64 + random() % 64] = typename Config::query{4.0f};
+  });
+}
+
+// From rows that the outlier's channel rules to rows in which the others decide as well.
+TEST_CASE_TEMPLATE("query rows with one element 10^3 times the rest", Config, of_bf16, of_fp16) {
+  check_queries<Config>(1.0f, [](std::mt19937& random, auto row) {
+    std::normal_distribution<float> normal;
+    const float rest = std::exp2(-static_cast<float>(between(random, 4, 9)));
+    for (auto& x : row) x = typename Config::query{rest * normal(random)};
+    row[random() % row.size()] = typename Config::query{1000.0f * rest * random_sign(random)};
+  });
+}
+
+TEST_CASE_TEMPLATE("query rows with subnormal elements", Config, of_bf16, of_fp16) {
+  check_queries<Config>(1.0f, [](std::mt19937& random, auto row) {
+    for (auto& x : row)
+      if (random() % 2 == 0) x = random_subnormal<typename Config::query>(random, random() % 4);
+  });
+}
+
+TEST_CASE_TEMPLATE("query rows of nothing but subnormal elements", Config, of_bf16, of_fp16) {
+  using query = typename Config::query;
+  check_queries<Config>(smallest_normal<query>, [](std::mt19937& random, auto row) {
+    const unsigned bits_lost = random() % 8;
+    for (auto& x : row) x = random_subnormal<query>(random, bits_lost);
+  });
+}
+
+// The key of one token has the signs of the queries and is as large as the format allows, the queries are such that
+// its logit is that of the others and 10 to 40 more.
+TEST_CASE_TEMPLATE("one token has nearly all of the probability", Config, of_bf16, of_fp16) {
+  for_groups<Config>([]<class Problem>(std::type_identity<Problem>, problem_sizes sizes, std::mt19937& random) {
+    using query = typename Config::query;
+    sizes.lengths = {between(random, 100, 300)};
+    Problem inputs{sizes, random};
+    const auto favourite = random() % static_cast<unsigned>(sizes.lengths[0]);
+    inputs.rewrite_keys([&](std::size_t number, auto row) {
+      using kv = typename decltype(row)::value_type;
+      for (std::size_t d = 0; d < row.size() && number == favourite; ++d)
+        row[d] = kv{d % 3 == 0 ? -max_finite<kv> : max_finite<kv>};
+    });
+    const float largest_key = inputs.kv(false).descale.key * max_finite<typename Config::kv>;
+    std::uniform_real_distribution<float> margin{10.0f, 40.0f}, part{0.5f, 1.5f};
+    inputs.rewrite_queries([&](int, auto row) {
+      const float each = margin(random) / (inputs.softmax_scale * largest_key * static_cast<float>(row.size()));
+      for (std::size_t d = 0; d < row.size(); ++d) row[d] = query{(d % 3 == 0 ? -each : each) * part(random)};
+    });
+    return inputs;
+  });
+}
+
+// One rounding of probabilities that all have the same sign: it does not average out.
+TEST_CASE_TEMPLATE("the same probability for all tokens but every 50th", Config, of_bf16, of_fp16) {
+  for_groups<Config>([]<class Problem>(std::type_identity<Problem>, problem_sizes sizes, std::mt19937& random) {
+    sizes.lengths = {between(random, 1000, 2000)};
+    Problem inputs{sizes, random};
+    share_keys(inputs, random, 50);
+    return inputs;
+  });
+}
+
+TEST_CASE_TEMPLATE("equal probability for each of 10^5 tokens", Config, of_bf16, of_fp16) {
+  if (slow_device() && std::is_same_v<Config, of_fp16>) return;  // probabilities of 1 know nothing of the query's type
+  in_readable_format<Config>([]<class Readable>(std::type_identity<Readable>) {
+    const std::uint32_t seed = fresh_seed();
+    std::mt19937 random{seed};
+    INFO("PARAGON_SEED=" << seed);
+    problem_of<Readable> inputs{
+        {.head_dim = Config::head_dim, .value_dim = Config::value_dim, .group = 8, .lengths = {100000}}, random};
+    share_keys(inputs, random, 0);
+    check_rows<Readable>(inputs, random);
+  });
+}
