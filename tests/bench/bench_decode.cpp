@@ -34,17 +34,25 @@ void expect(const status& s) {
   if (!s) throw std::runtime_error{s.message()};
 }
 
-/// Normal numbers, a block of them over and over.
-template <class T> device_vector<T> random_numbers(std::int64_t count, unsigned seed) {
+/// Normal numbers, at most a million of them.
+template <class T> std::vector<T> random_block(std::size_t count, unsigned seed) {
   std::mt19937 random{seed};
   std::normal_distribution<float> normal;
-  std::vector<T> block(std::size_t{1} << 20);
+  std::vector<T> block(std::min(count, std::size_t{1} << 20));
   for (T& x : block) x = T{normal(random)};
-  device_vector<T> numbers(static_cast<std::size_t>(count));
-  for (std::size_t at = 0; at < numbers.size(); at += block.size())
-    examples::device_memory::copy(numbers.data() + at, block.data(),
-                                  std::min(block.size(), numbers.size() - at) * sizeof(T));
+  return block;
+}
+
+/// `count` elements: `block` over and over.
+template <class T> device_vector<T> repeated(const std::vector<T>& block, std::size_t count) {
+  device_vector<T> numbers(count);
+  for (std::size_t at = 0; at < count; at += block.size())
+    examples::device_memory::copy(numbers.data() + at, block.data(), std::min(block.size(), count - at) * sizeof(T));
   return numbers;
+}
+
+template <class T> device_vector<T> random_numbers(std::size_t count, unsigned seed) {
+  return repeated(random_block<T>(count, seed), count);
 }
 
 /// How many data sets keep a set of so many bytes out of the largest cache there is (256 MiB, MI300X) until its turn.
@@ -57,14 +65,15 @@ struct result {
   double decode_us, read_us;
 };
 
-double read_time(const std::vector<device_vector<std::byte>>& sets, std::int64_t bytes, int compute_units) {
+template <class KV>
+double read_time(const std::vector<device_vector<KV>>& sets, std::int64_t bytes, int compute_units) {
   device_vector<std::uint32_t> out(1);
   int resident = 0;
   expect(platform::occupancy<read_kernel>(read_kernel::max_waves, 0, resident));
   return median_time(static_cast<int>(sets.size()), [&](int i, platform::stream stream) {
-    expect(platform::launch<read_kernel>(
-        compute_units * resident, read_kernel::max_waves, 0, stream,
-        {sets[static_cast<std::size_t>(i)].data(), bytes / read_kernel::step * read_kernel::step, out.data()}));
+    expect(platform::launch<read_kernel>(compute_units * resident, read_kernel::max_waves, 0, stream,
+                                         {reinterpret_cast<const std::byte*>(sets[static_cast<std::size_t>(i)].data()),
+                                          bytes / read_kernel::step * read_kernel::step, out.data()}));
   });
 }
 
@@ -78,17 +87,14 @@ template <class Query, class KV> result measure(const batch& requests, const cho
   const int rows = static_cast<int>(requests.lengths.size());
 
   // K and V of a set lie one after the other: the reading kernel reads the same memory
-  std::vector<device_vector<std::byte>> sets;
-  for (int i = 0; i < sets_for(read); ++i) {
-    const device_vector<KV> numbers = random_numbers<KV>(static_cast<std::int64_t>(2 * half), static_cast<unsigned>(i));
-    sets.emplace_back(numbers.bytes());
-    examples::device_memory::copy(sets.back().data(), numbers.data(), numbers.bytes());
-  }
-  const device_vector<Query> query = random_numbers<Query>(std::int64_t{rows} * c.query_heads * dim, 99);
-  device_vector<Query> out(query.size());
+  const std::vector<KV> block = random_block<KV>(2 * half, 0);
+  std::vector<device_vector<KV>> sets;
+  for (int i = 0; i < sets_for(read); ++i) sets.push_back(repeated(block, 2 * half));
+  device_vector<Query> out(static_cast<std::size_t>(rows) * static_cast<std::size_t>(c.query_heads * dim));
+  const device_vector<Query> query = random_numbers<Query>(out.size(), 99);
 
   const auto arguments = [&](int i) {
-    const KV* keys = reinterpret_cast<const KV*>(sets[static_cast<std::size_t>(i)].data());
+    const KV* keys = sets[static_cast<std::size_t>(i)].data();
     const auto kv = [&]() -> paged_kv<KV, nhd, default_descale<KV>> {
       if constexpr (fp8_element<KV>)
         return {keys, keys + half, shape, per_tensor{0.5f, 0.25f}};
