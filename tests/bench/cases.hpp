@@ -18,6 +18,12 @@ struct batch {
   [[nodiscard]] std::int64_t tokens() const { return std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0}); }
 };
 
+/// The rest of a case: everything but the lengths.
+struct shape {
+  const char* kv;  ///< "fp8", "bf16" or "fp16"
+  int query_heads, kv_heads, head_dim, page_size;
+};
+
 /// 128 requests whose lengths have the logarithm's mean 6.8 and deviation 1, at most 32768; the same ones in every run.
 inline std::vector<int> lognormal_lengths() {
   std::mt19937 random{11};

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <bench/cases.hpp>
+#include <paragon/platform/device_info.hpp>
+
+namespace paragon_bench {
+
+struct result {
+  std::int64_t kv_bytes;
+  double decode_us;
+  double read_us;  ///< of a kernel that only reads as many bytes
+};
+
+/// Times decode calls of one case on cold caches; `with_plan`: each of them plans anew (`decode::run`). Instantiated by
+/// measure.cpp, in a library for each head dim of tests/bench/meson.build, so that they compile side by side.
+template <int HeadDim>
+result measure(const batch& requests, const shape& of, bool with_plan, const paragon::platform::device_info& device);
+
+}  // namespace paragon_bench
