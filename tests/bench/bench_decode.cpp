@@ -5,6 +5,9 @@
 /// kernel that only reads as many bytes, in the same run. Without options: all batches, for the KV types, head counts
 /// and page sizes of docs/performance.md. --batch takes one of the named batches, --requests and --tokens one of
 /// requests that are equally long. --json prints a line of JSON for each case instead of the table.
+///
+/// In a build with -Dflashinfer_include the same run times FlashInfer's CUDA-core and tensor-core decode kernels on the
+/// same memory, where they support the shape; the table has the time of the faster one, and that over ours.
 
 #include <bench/measure.hpp>
 #include <cstdio>
@@ -93,8 +96,10 @@ options parse(int count, char** words) {
 }
 
 void print_row(const batch& requests, const result& r) {
-  std::printf("  %-7s %8.1f MiB %9.1f us  read %9.1f us  %3.0f%%\n", requests.name.c_str(),
+  std::printf("  %-7s %8.1f MiB %9.1f us  read %9.1f us  %3.0f%%", requests.name.c_str(),
               static_cast<double>(r.kv_bytes) / 0x1p20, r.decode_us, r.read_us, 100.0 * r.read_us / r.decode_us);
+  if (r.peer_us) std::printf("  FlashInfer %9.1f us  %5.2f", *r.peer_us, *r.peer_us / r.decode_us);
+  std::printf("\n");
 }
 
 void print_json(const batch& requests, const shape& of, bool with_plan, const result& r) {
@@ -104,6 +109,7 @@ void print_json(const batch& requests, const shape& of, bool with_plan, const re
       requests.name.c_str(), of.kv, of.query_heads, of.kv_heads, of.head_dim, of.page_size,
       static_cast<long long>(r.kv_bytes), r.decode_us, r.read_us, r.read_us / r.decode_us);
   if (with_plan) std::printf(", \"plan\": true");
+  if (r.peer_us) std::printf(", \"peer_us\": %.2f", *r.peer_us);
   std::printf("}\n");
 }
 

@@ -1,4 +1,5 @@
 #include <bench/measure.hpp>
+#include <bench/peer.hpp>
 #include <bench/read_kernel.hpp>
 #include <bench/timing.hpp>
 #include <cmath>
@@ -49,6 +50,7 @@ std::size_t sets_for(std::int64_t bytes) {
 
 template <class Query, class KV> struct problem {
   using step = decode<decode_config<Query, KV, nhd, dim>>;
+  static constexpr per_tensor descale{0.5f, 0.25f};
 
   shape of;
   tables host;
@@ -80,11 +82,12 @@ template <class Query, class KV> struct problem {
   [[nodiscard]] int count() const { return static_cast<int>(sets.size()); }
   [[nodiscard]] const KV* keys(int i) const { return sets[static_cast<std::size_t>(i)].data(); }
   [[nodiscard]] workspace space() { return {memory.data(), memory.bytes()}; }
+  [[nodiscard]] float softmax_scale() const { return 1.0f / std::sqrt(static_cast<float>(dim)); }
 
   [[nodiscard]] typename step::arguments arguments(int i) {
     const auto kv = [&]() -> paged_kv<KV, nhd, default_descale<KV>> {
       if constexpr (fp8_element<KV>)
-        return {keys(i), keys(i) + half, cache, per_tensor{0.5f, 0.25f}};
+        return {keys(i), keys(i) + half, cache, descale};
       else
         return {keys(i), keys(i) + half, cache};
     };
@@ -92,7 +95,7 @@ template <class Query, class KV> struct problem {
                                     .kv = kv(),
                                     .requests = {rows, indptr.data(), indices.data(), last_page_len.data()},
                                     .out = contiguous_heads(out.data(), rows, of.query_heads, dim),
-                                    .softmax_scale = 1.0f / std::sqrt(static_cast<float>(dim))};
+                                    .softmax_scale = softmax_scale()};
   }
 
   double decode_time(bool with_plan) {
@@ -111,12 +114,51 @@ template <class Query, class KV> struct problem {
                                             kv_bytes / read_kernel::step * read_kernel::step, word.data()}));
     });
   }
+
+  /// Of a peer's `out`, which lacks the descale of V: the same row sums, but for roundings to 16 bits on the way.
+  void check_peer(const device_vector<Query>& theirs, const char* kernel) const {
+    const std::vector<Query> ours = out.to_host(), other = theirs.to_host();
+    const double factor = fp8_element<KV> ? static_cast<double>(descale.value) : 1.0;
+    double difference = 0.0, norm = 0.0;
+    for (std::size_t i = 0; i < ours.size(); ++i) {
+      const double right = static_cast<double>(static_cast<float>(ours[i]));
+      const double error = factor * static_cast<double>(static_cast<float>(other[i])) - right;
+      difference += error * error;
+      norm += right * right;
+    }
+    if (!(difference <= 0.02 * 0.02 * norm))  // also if one of them is NaN
+      throw std::runtime_error{std::string{kernel} + " computes something else than decode"};
+  }
+
+  [[nodiscard]] std::optional<double> fastest_peer() const {
+    device_vector<Query> theirs{out_size};
+    peer_call call{.of = of,
+                   .host = host,
+                   .indptr = indptr.data(),
+                   .indices = indices.data(),
+                   .last_page_len = last_page_len.data(),
+                   .keys = {},
+                   .values = {},
+                   .query = query.data(),
+                   .out = theirs.data(),
+                   .score_scale = softmax_scale() * (fp8_element<KV> ? descale.key : 1.0f),
+                   .check_out = [&](const char* kernel) { check_peer(theirs, kernel); }};
+    for (int i = 0; i < count(); ++i) {
+      call.keys.push_back(keys(i));
+      call.values.push_back(keys(i) + half);
+    }
+    return peer_time<dim>(call);
+  }
 };
 
 template <class Query, class KV>
 result measure_types(const batch& requests, const shape& of, bool with_plan, int compute_units) {
   problem<Query, KV> on{requests, of};
-  return {.kv_bytes = on.kv_bytes, .decode_us = on.decode_time(with_plan), .read_us = on.read_time(compute_units)};
+  return {.kv_bytes = on.kv_bytes,
+          .decode_us = on.decode_time(with_plan),
+          .read_us = on.read_time(compute_units),
+          // a peer's planning is not timed, and has no place beside a time that includes planning
+          .peer_us = with_plan ? std::nullopt : on.fastest_peer()};
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <bench/cases.hpp>
+#include <optional>
 #include <paragon/platform/device_info.hpp>
 
 namespace paragon_bench {
@@ -8,7 +9,8 @@ namespace paragon_bench {
 struct result {
   std::int64_t kv_bytes;
   double decode_us;
-  double read_us;  ///< of a kernel that only reads as many bytes
+  double read_us;                 ///< of a kernel that only reads as many bytes
+  std::optional<double> peer_us;  ///< of the faster kernel of FlashInfer, where the build has it and it knows the shape
 };
 
 /// Times decode calls of one case on cold caches; `with_plan`: each of them plans anew (`decode::run`). Instantiated by
