@@ -5,15 +5,12 @@ A kernel of this library must not spill a register (a scalar one into a lane of 
 scratch memory, on any processor. Prints the registers and the shared memory of each kernel as it goes.
 """
 import argparse
-import re
 import sys
 
 from code_objects import code_objects, kernels, tool_beside
 
 FORBIDDEN = ("vgpr_spill_count", "sgpr_spill_count", "private_segment_fixed_size")
 SHOWN = ("vgpr_count", "agpr_count", "sgpr_count", "group_segment_fixed_size")
-# Kernels of rocPRIM come along with the planner; they are not ours to change.
-FOREIGN = re.compile(r"^_ZN7rocprim")
 
 
 def main():
@@ -28,8 +25,6 @@ def main():
     for program in options.programs:
         for processor, image in code_objects(program):
             for kernel in kernels(readelf, image):
-                if FOREIGN.match(kernel["name"]):
-                    continue
                 faults = [f"{key}={kernel[key]}" for key in FORBIDDEN if int(kernel[key])]
                 figures = [f"{key}={kernel.get(key, 0)}" for key in SHOWN]
                 line = f"{processor} {kernel['name']}: {' '.join(figures + faults)}"

@@ -36,7 +36,7 @@ void print_launch(const paragon::detail::decode_geometry& g, int tokens, std::si
   const std::size_t row_bytes = head_dim * element_bytes;
   // What a wave has asked for while it multiplies: the next tile; or, where keys are streamed, this tile's values and
   // two blocks of its keys.
-  const std::size_t ahead = shape::resident
+  const std::size_t ahead = shape::path == tile_path::registers
                                 ? 2 * row_bytes * shape::wave_tokens
                                 : row_bytes * shape::wave_tokens + 2 * 16 * shape::key_block * element_bytes;
   std::printf(

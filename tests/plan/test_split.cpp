@@ -21,18 +21,19 @@ struct extents {
 
 /// The requests of a split, and which of its tiles have been handed out.
 struct ledger {
-  int kv_heads;
+  int head_groups;
   std::vector<plan::request_extent> sizes;
   std::vector<std::int64_t> unit_indptr{0};
 
-  ledger(int heads, std::vector<plan::request_extent> requests) : kv_heads{heads}, sizes{std::move(requests)} {
-    for (const auto& size : sizes) unit_indptr.push_back(unit_indptr.back() + size.tiles * size.row_blocks * kv_heads);
+  ledger(int heads, std::vector<plan::request_extent> requests) : head_groups{heads}, sizes{std::move(requests)} {
+    for (const auto& size : sizes)
+      unit_indptr.push_back(unit_indptr.back() + size.tiles * size.row_blocks * head_groups);
   }
   std::int64_t units() const { return unit_indptr.back(); }
 
   std::int64_t unit_of(const plan::segment& s, std::int64_t tile) const {
     const plan::request_extent& size = sizes[static_cast<std::size_t>(s.request)];
-    const std::int64_t item = std::int64_t{s.kv_head} * size.row_blocks + s.row_block;
+    const std::int64_t item = std::int64_t{s.head_group} * size.row_blocks + s.row_block;
     return unit_indptr[static_cast<std::size_t>(s.request)] + item * size.tiles + s.first_tile + tile;
   }
 
@@ -42,14 +43,16 @@ struct ledger {
     std::int64_t next = 0;
     for (int w = 0; w < workgroups; ++w) {
       CAPTURE(w);
-      plan::share rest = plan::share_of(units(), workgroups, w);
-      int cut_items = 0;
+      const plan::start start = plan::start_of(unit_indptr.data(), static_cast<int>(sizes.size()), workgroups, w);
+      plan::share rest = start.units;
+      int cut_items = 0, request = start.request;
       while (rest.begin < rest.end) {
-        const plan::segment s = plan::first_segment(unit_indptr.data(), static_cast<int>(sizes.size()), kv_heads, rest,
-                                                    extents{sizes.data()});
+        const plan::segment s =
+            plan::first_segment(unit_indptr.data(), request, head_groups, rest, extents{sizes.data()});
+        request = s.request;
         const plan::request_extent& size = sizes[static_cast<std::size_t>(s.request)];
         REQUIRE(s.tiles > 0);
-        REQUIRE((s.kv_head >= 0 && s.kv_head < kv_heads && s.row_block >= 0 && s.row_block < size.row_blocks));
+        REQUIRE((s.head_group >= 0 && s.head_group < head_groups && s.row_block >= 0 && s.row_block < size.row_blocks));
         REQUIRE((s.first_tile >= 0 && s.first_tile + s.tiles <= size.tiles && s.item_tiles == size.tiles));
         REQUIRE(s.item_begin == unit_of(s, -s.first_tile));
         REQUIRE(s.covers_item() == (s.tiles == size.tiles));
@@ -86,6 +89,20 @@ void check_shares(std::int64_t units, int workgroups) {
 }
 
 }  // namespace
+
+TEST_CASE("quotients are those of 64-bit division, on both sides of 32 bits") {
+  const std::uint32_t seed = paragon_test::fresh_seed();
+  CAPTURE(seed);
+  std::mt19937_64 random{seed};
+  const auto any = [&] { return static_cast<std::int64_t>(random() >> (1 + random() % 63)); };
+  for (int round = 0; round < 100000; ++round) {
+    const std::int64_t a = any(), b = 1 + any() / 2;
+    REQUIRE(plan::quotient(a, b) == a / b);
+  }
+  constexpr std::int64_t limit = std::int64_t{1} << 32;
+  for (const std::int64_t a : {limit - 1, limit, limit + 1})
+    for (const std::int64_t b : {std::int64_t{1}, limit - 1, limit, limit + 1}) REQUIRE(plan::quotient(a, b) == a / b);
+}
 
 TEST_CASE("shares cover all units in order, differ by at most one, and know their owner") {
   for (std::int64_t units = 0; units < 130; ++units)
@@ -131,11 +148,13 @@ TEST_CASE("more workgroups than units, and nothing at all") {
 }
 
 TEST_CASE("the plan is a constant expression") {
-  static_assert(plan::share_of(10, 3, 0).end == 4 && plan::share_of(10, 3, 2).begin == 7);
-  static_assert(plan::owner_of(10, 3, 3) == 0 && plan::owner_of(10, 3, 4) == 1);
+  static_assert(plan::share_of(10, 3, 0).end == 3 && plan::share_of(10, 3, 2).begin == 6);
+  static_assert(plan::owner_of(10, 3, 2) == 0 && plan::owner_of(10, 3, 3) == 1);
   constexpr std::int64_t unit_indptr[] = {0, 4, 4, 6};
   static_assert(plan::request_of(unit_indptr, 3, 3) == 0);
   static_assert(plan::request_of(unit_indptr, 3, 4) == 2, "the request without units has none to give");
+  static_assert(plan::start_of(unit_indptr, 3, 2, 1).units.begin == 3 &&
+                plan::start_of(unit_indptr, 3, 2, 1).request == 0);
 }
 
 namespace {
@@ -153,11 +172,34 @@ struct tables {
             .group_size = 3,
             .kv_heads = 2,
             .tile_tokens = 8,
-            .rows_per_pass = 4};
+            .rows_per_pass = 4,
+            .heads_per_pass = 1};
   }
 };
 
 }  // namespace
+
+TEST_CASE("a batch of equal items is shared so that shares end where items do") {
+  CHECK(plan::sharing(32, 64, 264) == 256);    // eight shares to an item
+  CHECK(plan::sharing(256, 64, 264) == 256);   // an item each
+  CHECK(plan::sharing(1024, 16, 264) == 256);  // four items each
+  CHECK(plan::sharing(264, 1, 264) == 264);
+  CHECK(plan::sharing(4, 16, 264) == 264);    // no more than 64 tiles: most would idle anyway
+  CHECK(plan::sharing(150, 64, 264) == 264);  // 150 would leave too many idle
+  CHECK(plan::sharing(265, 64, 264) == 264);
+  for (int items : {1, 8, 60, 128, 250, 512, 1000}) {
+    CAPTURE(items);
+    const int tiles = 40, workgroups = 256, sharing = plan::sharing(items, tiles, workgroups);
+    const std::int64_t units = std::int64_t{items} * tiles;
+    REQUIRE(sharing <= workgroups);
+    if (sharing == workgroups && sharing % items != 0 && items % sharing != 0) continue;
+    for (int w = 0; w < sharing; ++w) {
+      const plan::share share = plan::share_of(units, sharing, w);
+      const bool one_item = share.begin / tiles == (share.end - 1) / tiles;
+      REQUIRE((one_item || (share.begin % tiles == 0 && share.end % tiles == 0)));
+    }
+  }
+}
 
 TEST_CASE("lengths and units are read from the tables") {
   const tables t{.kv_indptr = {5, 8, 8, 9, 13}, .last = {2, 0, 4, 1}, .query_indptr = {}};

@@ -14,6 +14,7 @@
 #include "paragon/platform/platform.hpp"
 #include "support/device_buffer.hpp"
 #include "support/run_kernel.hpp"
+#include "support/targets.hpp"
 
 namespace memory_test {
 
@@ -57,6 +58,49 @@ TEST_CASE_TEMPLATE("words move whole and to their place", Bytes, std::integral_c
       workgroups, 4, 0,
       {reinterpret_cast<const std::byte*>(from.data()), reinterpret_cast<std::byte*>(to.data()), count});
   CHECK(to.download() == values);
+}
+
+/// Round by round, every lane copies 16 bytes to shared memory and then stores what its neighbour copied.
+template <class Target> struct async_copy_kernel {
+  struct arguments {
+    const std::byte* from;
+    std::byte* to;
+  };
+  using target = Target;
+  static constexpr int max_waves = 1;
+  static constexpr int rounds = 3;
+
+  static PARAGON_DEVICE void run(const arguments& arguments, std::byte* shared) {
+    using wave = platform::wave_ops<target::wave_size>;
+    using copies = platform::async_copies<target>;
+    for (int round = 0; round < rounds; ++round) {
+      std::byte* stage = shared + round % 2 * wave::size * 16;
+      const std::int64_t offset = std::int64_t{round} * wave::size * 16;
+      copies::copy(stage + wave::lane() * 16, arguments.from + offset + wave::lane() * 16);
+      copies::wait();
+      wave::converge();
+      const auto next = *reinterpret_cast<const platform::words<16>*>(stage + (wave::lane() + 1) % wave::size * 16);
+      platform::store<16>(arguments.to + offset + wave::lane() * 16, next);
+    }
+  }
+};
+
+TEST_CASE_TEMPLATE("asynchronous copies have arrived when they were waited for", Target, PARAGON_ALL_TARGETS) {
+  if constexpr (platform::async_copies<Target>::available) {
+    if (!paragon_test::runs_here<Target>()) return;
+    using kernel = async_copy_kernel<Target>;
+    constexpr std::size_t wave_bytes = std::size_t{Target::wave_size} * 16;
+    std::vector<std::byte> from(kernel::rounds * wave_bytes);
+    for (std::size_t i = 0; i < from.size(); ++i) from[i] = static_cast<std::byte>((i * 2654435761u) >> 13);
+    const device_buffer<std::byte> source(from);
+    device_buffer<std::byte> target(std::vector<std::byte>(from.size(), std::byte{0xff}));
+    run_kernel<kernel>(1, 1, 2 * wave_bytes, {source.data(), target.data()});
+    const std::vector<std::byte> got = target.download();
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      const std::size_t round = i / wave_bytes * wave_bytes;
+      REQUIRE(got[i] == from[round + (i - round + 16) % wave_bytes]);
+    }
+  }
 }
 
 struct maximum_kernel {
@@ -106,54 +150,6 @@ TEST_CASE("fill_bytes and read_back touch what they were given and nothing else"
   expected.front() = expected.back() = 1;
   std::memset(expected.data() + 11, 0, 50);
   CHECK(got == expected);
-}
-
-// Values that need 64 bits once summed, of both signs.
-struct value_at {
-  const std::int32_t* values;
-
-  PARAGON_HD std::int64_t operator()(int i) const { return std::int64_t{values[i]} * 1000003; }
-};
-
-TEST_CASE("inclusive_sum says what it needs, then sums") {
-  for (const int count : {0, 1, 2, 63, 64, 1000, 70001}) {
-    CAPTURE(count);
-    const auto elements = static_cast<std::size_t>(count);
-    std::vector<std::int32_t> values(elements);
-    std::vector<std::int64_t> expected(elements);
-    std::int64_t sum = 0;
-    for (std::size_t i = 0; i < elements; ++i) {
-      values[i] = static_cast<std::int32_t>((i * 2654435761u) % 20000) - 5000;
-      expected[i] = sum += std::int64_t{values[i]} * 1000003;
-    }
-    const device_buffer<std::int32_t> device_values(values);
-    device_buffer<std::int64_t> out(elements);
-    const value_at at{device_values.data()};
-
-    std::size_t bytes = 0;
-    const auto sized = platform::inclusive_sum(nullptr, bytes, count, at, out.data(), nullptr);
-    REQUIRE_MESSAGE(sized.ok(), sized.message());
-    device_buffer<std::byte> temporary(bytes);
-    const auto summed = platform::inclusive_sum(temporary.data(), bytes, count, at, out.data(), nullptr);
-    REQUIRE_MESSAGE(summed.ok(), summed.message());
-    CHECK(out.download() == expected);
-  }
-}
-
-TEST_CASE("inclusive_sum refuses what it cannot do") {
-  device_buffer<std::int64_t> out(1000);
-  device_buffer<std::int32_t> values(std::vector<std::int32_t>(1000, 1));
-  std::size_t bytes = 0;
-  CHECK(platform::inclusive_sum(nullptr, bytes, -1, value_at{values.data()}, out.data(), nullptr).code() ==
-        paragon::status_code::bad_shape);
-  REQUIRE(platform::inclusive_sum(nullptr, bytes, 1000, value_at{values.data()}, out.data(), nullptr).ok());
-  REQUIRE(bytes > 0);
-  device_buffer<std::byte> temporary(bytes);
-  std::size_t too_few = bytes - 1;
-  const auto refused =
-      platform::inclusive_sum(temporary.data(), too_few, 1000, value_at{values.data()}, out.data(), nullptr);
-  CHECK(refused.code() == paragon::status_code::workspace_too_small);
-  CHECK(std::strstr(refused.message(), std::to_string(bytes).c_str()) != nullptr);
 }
 
 TEST_CASE("launch refuses workgroups that the kernel is not made for") {

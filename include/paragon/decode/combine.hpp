@@ -5,19 +5,18 @@
 
 namespace paragon {
 
-/// States merged by one node of the tree in which partial states join, and the levels that this takes at most.
-inline constexpr int fan_in = 16;
-inline constexpr int tree_levels = 4;  // up to 65536 workgroups
+/// Levels of the tree in which partial states join.
+inline constexpr int tree_levels = 2;
 
-/// What a wave does in its workgroup, after `wave_grid`.
-struct wave_role {
-  int token;
-  int column;
-  int slice;
-
-  PARAGON_DEVICE wave_role(const wave_grid& grid, int wave)
-      : token{wave / (grid.column * grid.slice)}, column{wave / grid.slice % grid.column}, slice{wave % grid.slice} {}
-};
+/// Parts that join at a node of the tree over an item's parts: all of them if they are few, since a level costs more
+/// than a dozen members of a node do; the square root of their number otherwise.
+PARAGON_HD constexpr int fan_in_of(int parts) {
+  constexpr int few = 32;
+  if (parts <= few) return few;
+  int root = 6;
+  while (root * root < parts) ++root;
+  return root;
+}
 
 /// Merges the states of a workgroup's token waves into those of token wave 0, pairwise through shared memory. All waves
 /// call it; shared memory is free again only after the next barrier.
@@ -26,7 +25,7 @@ PARAGON_DEVICE void combine_waves(running_state<Shape>& state, const wave_grid& 
                                   std::byte* shared) {
   constexpr int state_floats = Shape::state_registers * Shape::lanes::wave_size;
   float* states = reinterpret_cast<float*>(shared + Shape::flag_bytes);
-  const int place = role.column * grid.slice + role.slice, places = grid.column * grid.slice;
+  const int place = role.place(grid), places = grid.places();
   PARAGON_UNROLL_BY(1)
   for (int half = grid.token / 2; half > 0; half /= 2) {
     platform::barrier();
@@ -40,68 +39,103 @@ PARAGON_DEVICE void combine_waves(running_state<Shape>& state, const wave_grid& 
 /// Partial states of items that are cut between workgroups. A workgroup's share cuts at most two items: the one it
 /// starts inside of (slot 0) and the one it ends inside of (slot 1), so memory is bounded by the number of workgroups.
 ///
-/// The workgroups of an item form a tree of fixed shape, `fan_in` neighbours to a node. Each leaves its state in its
-/// slot and arrives at its node; the last to arrive merges the node's states in the order of the workgroups, and goes
-/// on as the node's first workgroup. Who that is does not matter for the result, and nobody waits. Counters are left at
-/// zero.
+/// The workgroups of an item form a tree, `fan_in_of` neighbours to a node, that depends on their number alone. Each
+/// leaves its state in its slot and arrives at its node (`hand_over`); the last to arrive merges the node's states in
+/// the order of the workgroups, and goes on as the node's first workgroup (`join`). Who that is does not matter for the
+/// result, and nobody waits: whether a workgroup was last it needs to know only when its share is done. Counters are
+/// left at zero.
 template <class Shape> class partial_states {
   static constexpr int wave_size = Shape::lanes::wave_size;
   using wave = platform::wave_ops<wave_size>;
 
  public:
   PARAGON_DEVICE partial_states(const decode_scratch& scratch, const wave_grid& grid, const wave_role& role,
-                                std::int64_t units, const plan::segment& s)
+                                std::int64_t units, int sharing, const plan::segment& s)
       : scratch_{scratch},
         grid_{grid},
         role_{role},
-        first_{plan::owner_of(units, platform::workgroups(), s.item_begin)},
-        end_{plan::owner_of(units, platform::workgroups(), s.item_begin + s.item_tiles - 1) + 1} {}
+        first_{plan::owner_of(units, sharing, s.item_begin)},
+        end_{plan::owner_of(units, sharing, s.item_begin + s.item_tiles - 1) + 1} {}
 
-  /// Hands over the workgroup's part, in token wave 0; true in the workgroup that ends up with the whole.
-  PARAGON_DEVICE bool join(running_state<Shape>& state, std::byte* shared) const {
+  /// Leaves the workgroup's part, held by token wave 0. What one lane notes, in shared memory, is
+  /// for the same lane's `join`.
+  PARAGON_DEVICE void hand_over(const running_state<Shape>& state, std::uint32_t* note) const {
+    const node leaf = node_of(platform::workgroup(), 1);
+    if (role_.token == 0) state.save(address(leaf.self));
+    if (leaf.members() > 1) arrive(leaf, 0, note);
+  }
+
+  /// True in the workgroup that ends up with the whole, in token wave 0.
+  PARAGON_DEVICE bool join(std::uint32_t* note, running_state<Shape>& state, std::byte* shared) const {
     int self = platform::workgroup();
+    bool merged = false;
     PARAGON_UNROLL_BY(1)
-    for (int step = 1, level = 0; step < end_ - first_; step *= fan_in, ++level) {
-      const int begin = self - (self - first_) % (step * fan_in);
-      const int end = begin + step * fan_in < end_ ? begin + step * fan_in : end_;
-      const int members = (end - begin + step - 1) / step;
-      if (members == 1) continue;
-      if (role_.token == 0) state.save(address(self));
-      std::uint32_t* counter = scratch_.arrivals + (level * 2 * platform::workgroups() + slot(begin));
-      if (!is_last(counter, members, shared)) return false;
-      gather(state, begin, end, step, shared);
-      self = begin;
+    for (int step = 1, level = 0; step < end_ - first_; step *= fan_in_of(end_ - first_), ++level) {
+      const node n = node_of(self, step);
+      if (n.members() == 1) continue;
+      if (level > 0) {
+        if (merged && role_.token == 0) state.save(address(self));
+        arrive(n, level, note);
+      }
+      if (!is_last(note, n, level, shared)) return false;
+      gather(state, n, shared);
+      merged = true;
+      self = n.begin;
     }
     return true;
   }
 
  private:
-  /// True in all waves of the workgroup that arrives last.
-  static PARAGON_DEVICE bool is_last(std::uint32_t* counter, int members, std::byte* shared) {
+  /// Workgroups begin, begin + step, ... before `end`, `self` among them.
+  struct node {
+    int begin;
+    int end;
+    int step;
+    int self;
+
+    PARAGON_DEVICE int members() const { return (end - begin + step - 1) / step; }
+  };
+  PARAGON_DEVICE node node_of(int self, int step) const {
+    const int span = step * fan_in_of(end_ - first_);
+    const int begin = self - (self - first_) % span;
+    return {begin, begin + span < end_ ? begin + span : end_, step, self};
+  }
+
+  PARAGON_DEVICE std::uint32_t* counter(const node& n, int level) const {
+    return scratch_.arrivals + (level * 2 * platform::workgroups() + slot(n.begin));
+  }
+  /// One lane of the workgroup notes how many arrived before.
+  PARAGON_DEVICE void arrive(const node& n, int level, std::uint32_t* note) const {
+    platform::barrier();
+    if (wave::index() == 0 && wave::lane() == 0) *note = platform::arrive(counter(n, level));
+  }
+  /// True in all waves of the workgroup that arrived last.
+  PARAGON_DEVICE bool is_last(const std::uint32_t* note, const node& n, int level, std::byte* shared) const {
     int* last = reinterpret_cast<int*>(shared);
     platform::barrier();
     if (wave::index() == 0 && wave::lane() == 0) {
-      *last = platform::arrive(counter) + 1 == static_cast<std::uint32_t>(members);
-      if (*last != 0) *counter = 0;
+      *last = *note + 1 == static_cast<std::uint32_t>(n.members());
+      if (*last != 0) *counter(n, level) = 0;
     }
     platform::barrier();
     return *last != 0;
   }
 
-  /// The merged states of workgroups begin, begin + step, ... in token wave 0.
-  PARAGON_DEVICE void gather(running_state<Shape>& state, int begin, int end, int step, std::byte* shared) const {
+  /// The merged states of a node's workgroups in token wave 0.
+  PARAGON_DEVICE void gather(running_state<Shape>& state, const node& n, std::byte* shared) const {
+    // The maximum first: then all sums add up by independent loads, and a member costs no round trip to memory.
     state.clear();
-    PARAGON_UNROLL_BY(1)
-    for (int workgroup = begin + role_.token * step; workgroup < end; workgroup += grid_.token * step)
-      state.merge(address(workgroup));
+    for (int workgroup = n.begin + role_.token * n.step; workgroup < n.end; workgroup += grid_.token * n.step)
+      state.raise_maximum(address(workgroup));
+    for (int workgroup = n.begin + role_.token * n.step; workgroup < n.end; workgroup += grid_.token * n.step)
+      state.add(address(workgroup));
     combine_waves(state, grid_, role_, shared);
   }
 
   PARAGON_DEVICE int slot(int workgroup) const { return 2 * workgroup + (workgroup == first_ ? 1 : 0); }
   PARAGON_DEVICE float* address(int workgroup) const {
-    const int place = role_.column * grid_.slice + role_.slice;
     return scratch_.states + std::int64_t{slot(workgroup)} * Shape::state_floats(grid_) +
-           place * (Shape::state_registers * wave_size);
+           role_.place(grid_) * (Shape::state_registers * wave_size);
   }
 
   const decode_scratch& scratch_;

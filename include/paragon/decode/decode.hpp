@@ -77,12 +77,15 @@ template <class Config> struct decode {
   }
 
   static status put_plan(const detail::decode_geometry& g, const workspace& w, platform::stream stream) {
-    // The arrival counters and the first entry of unit_indptr lie next to each other and start at zero.
-    if (status s = platform::fill_bytes(w.data, 0, g.unit_indptr + sizeof(std::int64_t), stream); !s) return s;
-    std::size_t temporary_bytes = g.temporary_bytes;
-    return platform::inclusive_sum(at(w, g.temporary), temporary_bytes, g.batch.requests.count,
-                                   detail::units_of_request{g.batch},
-                                   reinterpret_cast<std::int64_t*>(at(w, g.unit_indptr)) + 1, stream);
+    using planner = paragon::plan::planner;
+    const planner::arguments values{.batch = g.batch,
+                                    .workgroups = g.workgroups,
+                                    .unit_indptr = reinterpret_cast<std::int64_t*>(at(w, g.unit_indptr)),
+                                    .starts = reinterpret_cast<paragon::plan::start*>(at(w, g.starts)),
+                                    .arrivals = static_cast<std::uint32_t*>(w.data),
+                                    .arrival_count = g.arrivals()};
+    return platform::launch<planner>(1, planner::max_waves, planner::shared_bytes(g.batch.requests.count), stream,
+                                     values);
   }
 
   template <class Kernel>
@@ -104,6 +107,7 @@ template <class Config> struct decode {
         .softmax_scale = a.softmax_scale,
         .grid = g.grid,
         .scratch = {.unit_indptr = reinterpret_cast<const std::int64_t*>(at(w, g.unit_indptr)),
+                    .starts = reinterpret_cast<const paragon::plan::start*>(at(w, g.starts)),
                     .arrivals = static_cast<std::uint32_t*>(w.data),
                     .states = reinterpret_cast<float*>(at(w, g.states))}};
     return platform::launch<Kernel>(g.workgroups, g.grid.waves(), g.shared_bytes, stream, values);

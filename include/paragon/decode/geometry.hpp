@@ -2,6 +2,7 @@
 
 #include <paragon/decode/checks.hpp>
 #include <paragon/decode/kernel.hpp>
+#include <paragon/plan/planner.hpp>
 
 namespace paragon {
 
@@ -24,16 +25,11 @@ struct decode_geometry {
 
   // Offsets in the workspace, in bytes.
   std::size_t unit_indptr;
+  std::size_t starts;
   std::size_t states;
-  std::size_t temporary;
-  std::size_t temporary_bytes;
   std::size_t total;
-};
 
-/// The summands of the plan's prefix sum.
-struct units_of_request {
-  plan::batch batch;
-  PARAGON_HD std::int64_t operator()(int request) const { return batch.units(request); }
+  int arrivals() const { return tree_levels * 2 * workgroups; }
 };
 
 /// Calls f(column blocks) with the number for `rows` query rows: two where the atom is narrow and the rows are many, so
@@ -55,32 +51,28 @@ template <class Config> plan::batch make_batch(const decode_arguments<Config>& r
           .group_size = r.query.heads / r.kv.shape.kv_heads,
           .kv_heads = r.kv.shape.kv_heads,
           .tile_tokens = 0,
-          .rows_per_pass = 0};
+          .rows_per_pass = 0,
+          .heads_per_pass = 1};
 }
 
 template <class Kernel>
 status make_geometry(const plan::batch& batch, const platform::device_info& device, decode_geometry& g) {
   using shape = typename Kernel::shape;
   g.batch = batch;
-  g.grid = shape::grid(batch.group_size * batch.queries.per_request);
+  g.grid = shape::grid(batch.group_size * batch.queries.per_request, batch.kv_heads);
   g.batch.tile_tokens = shape::tile_tokens(g.grid);
   g.batch.rows_per_pass = shape::rows_per_pass(g.grid);
+  g.batch.heads_per_pass = g.grid.head;
   g.shared_bytes = shape::shared_bytes(g.grid);
   int per_compute_unit = 0;
   if (status s = platform::occupancy<Kernel>(g.grid.waves(), g.shared_bytes, per_compute_unit); !s) return s;
   g.workgroups = device.compute_units * std::max(per_compute_unit, 1);
 
-  g.temporary_bytes = 0;
-  if (status s = platform::inclusive_sum(nullptr, g.temporary_bytes, batch.requests.count, units_of_request{g.batch},
-                                         nullptr, platform::stream{});
-      !s)
-    return s;
   const auto workgroups = static_cast<std::size_t>(g.workgroups);
-  g.unit_indptr = aligned(tree_levels * 2 * workgroups * sizeof(std::uint32_t));
-  g.states = g.unit_indptr + aligned((static_cast<std::size_t>(batch.requests.count) + 1) * sizeof(std::int64_t));
-  g.temporary =
-      g.states + aligned(2 * workgroups * static_cast<std::size_t>(shape::state_floats(g.grid)) * sizeof(float));
-  g.total = g.temporary + aligned(g.temporary_bytes);
+  g.unit_indptr = aligned(static_cast<std::size_t>(g.arrivals()) * sizeof(std::uint32_t));
+  g.starts = g.unit_indptr + aligned((static_cast<std::size_t>(batch.requests.count) + 1) * sizeof(std::int64_t));
+  g.states = g.starts + aligned(workgroups * sizeof(plan::start));
+  g.total = g.states + aligned(2 * workgroups * static_cast<std::size_t>(shape::state_floats(g.grid)) * sizeof(float));
   return status::success();
 }
 

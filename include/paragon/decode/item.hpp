@@ -17,37 +17,43 @@ template <class Traits, class Shape> class item_view {
     int head;   ///< query head
   };
 
-  PARAGON_DEVICE item_view(const kernel_arguments<Traits>& a, const plan::segment& s, int column_wave)
+  PARAGON_DEVICE item_view(const kernel_arguments<Traits>& a, const plan::segment& s, const wave_role& role)
       : a_{a},
         lengths{a.batch.lengths(s.request)},
         request{s.request},
-        kv_head{s.kv_head},
-        first_row_{s.row_block * a.batch.rows_per_pass + column_wave * Shape::columns},
+        kv_head{s.head_group * a.batch.heads_per_pass + role.head},
+        first_row_{s.row_block * a.batch.rows_per_pass + role.column * Shape::columns},
         pages_{a.batch.requests.kv_indices + a.batch.requests.kv_indptr[s.request]},
-        keys_{a.keys.data + s.kv_head * a.keys.strides.head},
-        values_{a.values.data + s.kv_head * a.values.strides.head} {}
+        keys_{a.keys.data + kv_head * a.keys.strides.head},
+        values_{a.values.data + kv_head * a.values.strides.head} {}
 
-  /// The page and slot of a token. Tokens outside [first_token, tokens) are taken for their nearest neighbour inside:
-  /// what unused slots and foreign pages hold is never loaded, so that it cannot reach an output, NaN or not.
+  /// The page, as the table has it, and slot of a token: `inside` before use. Tokens outside [first_token, tokens) are
+  /// taken for their nearest neighbour inside: what unused slots and foreign pages hold is never loaded, so that it
+  /// cannot reach an output, NaN or not.
   struct slot_of_token {
-    std::int64_t page;
-    int slot;
+    std::uint32_t page;
+    std::uint32_t slot;
   };
   PARAGON_DEVICE slot_of_token locate(int token) const {
     token = token < lengths.first_token ? lengths.first_token : token < lengths.tokens ? token : lengths.tokens - 1;
     const int ordinal = a_.by_page_size.quotient(token);
-    const std::uint32_t page = static_cast<std::uint32_t>(pages_[ordinal]);
-    return {page < a_.pages ? page : a_.pages - 1, token - ordinal * a_.batch.page_size};
+    return {static_cast<std::uint32_t>(pages_[ordinal]),
+            static_cast<std::uint32_t>(token - ordinal * a_.batch.page_size)};
   }
-  PARAGON_DEVICE const kv* key_row(slot_of_token at) const {
-    return keys_ + (at.page * a_.keys.strides.page + at.slot * a_.keys.strides.slot);
+  PARAGON_DEVICE const kv* key_row(slot_of_token at) const { return keys_ + key_offset(at); }
+  PARAGON_DEVICE const kv* value_row(slot_of_token at) const { return values_ + value_offset(at); }
+  /// Elements from the head's first row to a token's.
+  PARAGON_DEVICE std::int64_t key_offset(slot_of_token at) const {
+    return inside(at.page) * a_.keys.strides.page + at.slot * a_.keys.strides.slot;
   }
-  PARAGON_DEVICE const kv* value_row(slot_of_token at) const {
-    return values_ + (at.page * a_.values.strides.page + at.slot * a_.values.strides.slot);
+  PARAGON_DEVICE std::int64_t value_offset(slot_of_token at) const {
+    return inside(at.page) * a_.values.strides.page + at.slot * a_.values.strides.slot;
   }
+  PARAGON_DEVICE const kv* keys() const { return keys_; }
+  PARAGON_DEVICE const kv* values() const { return values_; }
   /// Index of a row's factors under a descale policy that varies by token.
   PARAGON_DEVICE std::int64_t descale_row(slot_of_token at) const {
-    return a_.descale.strides.offset(at.page, at.slot, kv_head);
+    return a_.descale.strides.offset(inside(at.page), at.slot, kv_head);
   }
 
   /// Rows are ordered by query token, then head of the group. Columns past the last row repeat it; they are not
@@ -86,6 +92,9 @@ template <class Traits, class Shape> class item_view {
 
  private:
   static constexpr bool has_window = Traits::variant::template has<sliding_window>;
+  /// Applied where a page is used, not where it is looked up, so that nothing waits for the table before it must.
+  PARAGON_DEVICE std::int64_t inside(std::uint32_t page) const { return page < a_.pages ? page : a_.pages - 1; }
+
   const kernel_arguments<Traits>& a_;
 
  public:

@@ -4,6 +4,7 @@
 #include <paragon/decode/epilogue.hpp>
 #include <paragon/decode/key_value_tile.hpp>
 #include <paragon/decode/softmax.hpp>
+#include <paragon/decode/staged_tile.hpp>
 
 namespace paragon {
 
@@ -15,14 +16,15 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
   using kv = typename Traits::kv;
   using shape = tile_shape<Target, typename Traits::fragment, kv, Traits::head_dim, Traits::value_dim, ColumnBlocks>;
   static constexpr int max_waves = shape::max_waves;
+  static constexpr int resident_waves = shape::resident_waves;
 
   static PARAGON_DEVICE void run(const arguments& a, std::byte* shared) {
-    plan::share rest = plan::share_of(units(a), platform::workgroups(), platform::workgroup());
-    while (rest.begin < rest.end) {
-      const plan::segment s = next_segment(platform::refetch(a), rest);
-      rest.begin += s.tiles;
-      decode_segment(a, s, shared);
-    }
+    const plan::start start = a.scratch.starts[platform::workgroup()];
+    if (start.units.begin == start.units.end) return;
+    if constexpr (shape::path == tile_path::shared)
+      run_staged(a, start, shared);
+    else
+      run_loaded(a, start, shared);
   }
 
  private:
@@ -32,71 +34,199 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
   using state_type = running_state<shape>;
 
   static PARAGON_DEVICE std::int64_t units(const arguments& a) { return a.scratch.unit_indptr[a.batch.requests.count]; }
-  static PARAGON_DEVICE plan::segment next_segment(const arguments& a, const plan::share& rest) {
+  static PARAGON_DEVICE plan::segment next_segment(const arguments& a, int request, const plan::share& rest) {
     const auto extent_of = [&](int r) { return a.batch.extent(a.batch.lengths(r)); };
-    return plan::first_segment(a.scratch.unit_indptr, a.batch.requests.count, a.batch.kv_heads, rest, extent_of);
+    return plan::first_segment(a.scratch.unit_indptr, request, a.batch.head_groups(), rest, extent_of);
   }
 
-  static PARAGON_DEVICE void decode_segment(const arguments& a, const plan::segment& s, std::byte* shared) {
+  static PARAGON_DEVICE void run_loaded(const arguments& a, const plan::start& start, std::byte* shared) {
     const wave_role role{a.grid, wave::index()};
-    state_type state;
-    attend(item_type{platform::refetch(a), s, role.column}, s, role, shared, state);
+    cut_items cut;
+    plan::share rest = start.units;
+    plan::segment s;
+    s.request = start.request;
+    do {
+      s = next_segment(platform::refetch(a), s.request, rest);
+      rest.begin += s.tiles;
+      state_type state;
+      const item_type item{platform::refetch(a), s, role};
+      attend_loaded(item, tokens{item, s, role}, role, shared, state);
+      finish(platform::refetch(a), s, role, rest.begin < rest.end, shared, state, cut);
+    } while (rest.begin < rest.end);
+    join(platform::refetch(a), s, role, shared, cut);
+  }
+
+  /// A segment's first tile is under way while the segment before it is finished.
+  static PARAGON_DEVICE void run_staged(const arguments& a, const plan::start& start, std::byte* shared) {
+    const wave_role role{a.grid, wave::index()};
+    cut_items cut;
+    plan::share rest = start.units;
+    plan::segment s = next_segment(a, start.request, rest);
+    // The query first: behind the keys and values of all other waves it would arrive last.
+    query_tile<Traits, shape> query;
+    query.fetch(item_type{a, s, role});
+    staged_tile<Traits, shape> tile{shared + shape::ring_offset(a.grid) +
+                                    wave::index() * (shape::stages * shape::stage_bytes)};
+    request_first(item_type{a, s, role}, s, role, tile);
+    for (;;) {
+      state_type state;
+      const item_type item{a, s, role};
+      attend_staged(item, tokens{item, s, role}, query, tile, state);
+      rest.begin += s.tiles;
+      const bool more = rest.begin < rest.end;
+      plan::segment next = s;
+      if (more) {
+        next = next_segment(a, s.request, rest);
+        request_first(item_type{a, next, role}, next, role, tile);
+      }
+      finish(a, s, role, more, shared, state, cut);
+      if (!more) break;
+      s = next;
+      query.fetch(item_type{a, s, role});
+    }
+    join(platform::refetch(a), s, role, shared, cut);
+  }
+
+  /// Which items a workgroup has handed its part of: the one that its share starts inside of, and the one that it ends
+  /// inside of. How many arrived there before is noted in shared memory, in front of everything else.
+  struct cut_items {
+    bool first = false;
+    bool last = false;
+  };
+
+  /// Writes an item if the segment is all of it; else hands over the workgroup's part.
+  static PARAGON_DEVICE void finish(const arguments& a, const plan::segment& s, const wave_role& role, bool more,
+                                    std::byte* shared, state_type& state, cut_items& cut) {
     combine_waves(state, a.grid, role, shared);
-    if (!s.covers_item() && !join(platform::refetch(a), s, role, shared, state)) return;
-    if (role.token == 0)
-      epilogue<Traits, shape>::write(item_type{platform::refetch(a), s, role.column}, state, role.slice);
+    if (s.covers_item()) return write(a, s, role, state);
+    (more ? cut.first : cut.last) = true;
+    parts(a, s, role).hand_over(state, reinterpret_cast<std::uint32_t*>(shared) + (more ? 1 : 2));
   }
 
-  /// Hands over the state of a part of an item; true in the workgroup that now has the whole.
-  static PARAGON_DEVICE bool join(const arguments& a, const plan::segment& s, const wave_role& role, std::byte* shared,
-                                  state_type& state) {
-    return partial_states<shape>{a.scratch, a.grid, role, units(a), s}.join(state, shared);
+  /// Finishes the items of which this workgroup's part was the last to arrive. `last` is the share's last segment.
+  static PARAGON_DEVICE void join(const arguments& a, const plan::segment& last, const wave_role& role,
+                                  std::byte* shared, const cut_items& cut) {
+    if (cut.first) {
+      const plan::start start = a.scratch.starts[platform::workgroup()];
+      join(platform::refetch(a), next_segment(a, start.request, start.units), role, 1, shared);
+    }
+    if (cut.last) join(platform::refetch(a), last, role, 2, shared);
+  }
+  static PARAGON_DEVICE void join(const arguments& a, const plan::segment& s, const wave_role& role, int note,
+                                  std::byte* shared) {
+    state_type state;
+    if (parts(a, s, role).join(reinterpret_cast<std::uint32_t*>(shared) + note, state, shared))
+      write(platform::refetch(a), s, role, state);
+  }
+  static PARAGON_DEVICE partial_states<shape> parts(const arguments& a, const plan::segment& s, const wave_role& role) {
+    return {a.scratch, a.grid, role, units(a), a.scratch.starts[platform::workgroup()].sharing, s};
   }
 
-  /// Attention over the wave's part of a segment's tokens.
-  static PARAGON_DEVICE void attend(const item_type& item, const plan::segment& s, const wave_role& role,
-                                    std::byte* shared, state_type& state) {
+  static PARAGON_DEVICE void write(const arguments& a, const plan::segment& s, const wave_role& role,
+                                   const state_type& state) {
+    if (role.token == 0) epilogue<Traits, shape>::write(item_type{a, s, role}, state, role.slice);
+  }
+
+  /// A wave's tokens of a segment: tiles of wave_tokens, every `step` tokens.
+  struct tokens {
+    int begin;
+    int end;
+    int step;
+
+    PARAGON_DEVICE tokens(const item_type& item, const plan::segment& s, const wave_role& role)
+        : step{item.arguments().batch.tile_tokens} {
+      const int first_tile = item.lengths.first_token / step + s.first_tile;
+      const int segment_end = (first_tile + s.tiles) * step;
+      begin = first_tile * step + role.token * shape::wave_tokens;
+      end = segment_end < item.lengths.tokens ? segment_end : item.lengths.tokens;
+    }
+  };
+
+  static PARAGON_DEVICE void request_first(const item_type& item, const plan::segment& s, const wave_role& role,
+                                           staged_tile<Traits, shape>& tile) {
+    const tokens part{item, s, role};
+    if (part.begin >= part.end) return;  // this wave has no part in the segment
+    tile.look_up(item, part.begin);
+    tile.request(item);
+    tile.look_up(item, part.begin + part.step);
+  }
+
+  /// Attention over the wave's part of a segment, whose query has been fetched and whose first tile has been requested.
+  static PARAGON_DEVICE void attend_staged(const item_type& item, const tokens& part, query_tile<Traits, shape>& query,
+                                           staged_tile<Traits, shape>& tile, state_type& state) {
+    state.clear();
+    if (part.begin >= part.end) return;
+    int token = part.begin;
+    const auto receive = [&] {
+      tile.receive();
+      if (token + part.step >= part.end) return;
+      tile.request(item);
+      tile.look_up(item, token + 2 * part.step);
+    };
+    receive();
+    query.set();
+    online_softmax<Traits, shape> softmax;
+    softmax.begin(item, query);
+    for (;;) {
+      multiply(tile, item, token, query, softmax, state);
+      token += part.step;
+      if (token >= part.end) break;
+      receive();
+    }
+    fold_sums(state);
+  }
+
+  /// The same by tiles that are loaded into registers.
+  static PARAGON_DEVICE void attend_loaded(const item_type& item, const tokens& part, const wave_role& role,
+                                           std::byte* shared, state_type& state) {
     query_tile<Traits, shape> query;
     load_query(item, role, shared, query);
     online_softmax<Traits, shape> softmax;
     softmax.begin(item, query);
     state.clear();
+    if (part.begin >= part.end) return;  // this wave has no part in the segment
 
-    const int tile_tokens = item.arguments().batch.tile_tokens;
-    const int first_tile = item.lengths.first_token / tile_tokens + s.first_tile;
-    const int segment_end = (first_tile + s.tiles) * tile_tokens;
-    const int end = segment_end < item.lengths.tokens ? segment_end : item.lengths.tokens;
-    int token = first_tile * tile_tokens + role.token * shape::wave_tokens;
-
-    if (token >= end) return;  // this wave has no part in the segment
+    constexpr bool ahead = shape::path == tile_path::registers;
+    int token = part.begin;
     key_value_tile<Traits, shape> tile;
-    tile.load(item, token, role.slice);
-    for (;; token += tile_tokens) {
-      const bool more = token + tile_tokens < end;
+    if constexpr (ahead) tile.load(item, token, role.slice);
+    for (;; token += part.step) {
+      const bool more = token + part.step < part.end;
       key_value_tile<Traits, shape> next;
-      if (shape::resident && more) next.load(item, token + tile_tokens, role.slice);
-      typename online_softmax<Traits, shape>::scores_type scores{};
-      tile.score(item, token, query, scores);
-      softmax.absorb(item, token, scores, state);
-      accumulate(tile, scores, state);
+      if constexpr (!ahead) tile.load(item, token, role.slice);
+      if (ahead && (more || Target::counts_loads)) next.load(item, token + part.step, role.slice);
+      multiply(tile, item, token, query, softmax, state);
       if (!more) break;
-      if (shape::resident)
-        tile = next;
-      else
-        tile.load(item, token + tile_tokens, role.slice);
+      if constexpr (ahead) tile = next;
     }
     fold_sums(state);
   }
 
-  static PARAGON_DEVICE void load_query(const item_type& item, const wave_role& role, std::byte* shared,
-                                        query_tile<Traits, shape>& query) {
-    std::byte* operands = shared + shape::flag_bytes + role.column * shape::query_bytes;
-    if constexpr (!shape::resident) platform::barrier();  // the last segment's states have been read
-    query.load(item, operands, role.token == 0 && role.slice == 0);
-    if constexpr (!shape::resident) platform::barrier();
+  template <class Tile>
+  static PARAGON_DEVICE void multiply(const Tile& tile, const item_type& item, int token,
+                                      const query_tile<Traits, shape>& query,
+                                      const online_softmax<Traits, shape>& softmax, state_type& state) {
+    typename online_softmax<Traits, shape>::scores_type scores{};
+    tile.score(item, token, query, scores);
+    softmax.absorb(item, token, scores, state);
+    accumulate(tile, scores, state);
   }
 
-  static PARAGON_DEVICE void accumulate(const key_value_tile<Traits, shape>& tile,
+  static PARAGON_DEVICE void load_query(const item_type& item, [[maybe_unused]] const wave_role& role,
+                                        [[maybe_unused]] std::byte* shared, query_tile<Traits, shape>& query) {
+    if constexpr (shape::query_in_registers) {
+      query.fetch(item);
+      query.set();
+    } else {
+      platform::barrier();  // the last segment's states have been read
+      query.load(item, shared + shape::flag_bytes + role.column * shape::query_bytes,
+                 role.token == 0 && role.slice == 0);
+      platform::barrier();
+    }
+  }
+
+  template <class Tile>
+  static PARAGON_DEVICE void accumulate(const Tile& tile,
                                         const typename online_softmax<Traits, shape>::scores_type& probabilities,
                                         state_type& state) {
     PARAGON_UNROLL

@@ -24,32 +24,59 @@ template <class Traits, class Shape> class query_tile {
  public:
   using operand = mma::b_fragment<lanes>;
 
-  /// `shared` holds the operands of a kernel that does not keep them in registers; `writes` says which of the waves
-  /// that share them puts them there.
+  /// For kernels that keep the operands in registers: issues all loads. `set` takes what they brought.
+  PARAGON_DEVICE void fetch(const item_view<Traits, Shape>& item) {
+    PARAGON_UNROLL
+    for (int cb = 0; cb < Shape::column_blocks; ++cb) {
+      const element* data = row_data(item, cb);
+      PARAGON_UNROLL
+      for (int b = 0; b < Shape::key_blocks; ++b) registers_[cb].block[b] = load_run(data, b);
+    }
+  }
+  PARAGON_DEVICE void set() {
+    if constexpr (rescaled) {
+      PARAGON_UNROLL
+      for (int cb = 0; cb < Shape::column_blocks; ++cb) {
+        float largest = 0.0f;
+        PARAGON_UNROLL
+        for (int b = 0; b < Shape::key_blocks; ++b) largest = fmaxf(largest, largest_of(registers_[cb].block[b]));
+        const float scale = row_scale(largest, cb);
+        PARAGON_UNROLL
+        for (int b = 0; b < Shape::key_blocks; ++b) rescale(registers_[cb].block[b], scale);
+      }
+    }
+  }
+
+  /// For kernels that keep the operands in shared memory. `writes` says which of the waves that share them puts them
+  /// there.
   PARAGON_DEVICE void load(const item_view<Traits, Shape>& item, std::byte* shared, bool writes) {
     shared_ = shared;
     PARAGON_UNROLL
     for (int cb = 0; cb < Shape::column_blocks; ++cb) {
-      const auto row = item.row(cb * lanes::columns + lanes::index(wave::lane()));
-      const heads_view<const element>& q = item.arguments().query;
-      const element* data = q.data + (clamp_token(item, row.token) * q.token_stride + row.head * q.head_stride);
-      const float scale = row_scale(data, cb);
-      if constexpr (Shape::resident) {
-        PARAGON_UNROLL
-        for (int b = 0; b < Shape::key_blocks; ++b) load_block(data, scale, cb, b, writes);
-      } else {
+      const element* data = row_data(item, cb);
+      float scale = 1.0f;
+      if constexpr (rescaled) {
+        float largest = 0.0f;
         PARAGON_UNROLL_BY(1)
-        for (int b = 0; b < Shape::key_blocks; ++b) load_block(data, scale, cb, b, writes);
+        for (int b = 0; b < Shape::key_blocks; ++b) largest = fmaxf(largest, largest_of(load_run(data, b)));
+        scale = row_scale(largest, cb);
+      }
+      PARAGON_UNROLL_BY(1)
+      for (int b = 0; b < Shape::key_blocks; ++b) {
+        run r = load_run(data, b);
+        if constexpr (rescaled) rescale(r, scale);
+        if (!writes) continue;
+        PARAGON_UNROLL
+        for (int s = 0; s < Shape::key_steps; ++s) *address(cb, b * Shape::key_steps + s) = r.step(s);
       }
     }
   }
 
   PARAGON_DEVICE operand get(int column_block, int block, int step) const {
-    const int s = block * Shape::key_steps + step;
-    if constexpr (Shape::resident)
-      return registers_[column_block][s];
+    if constexpr (Shape::query_in_registers)
+      return registers_[column_block].block[block].step(step);
     else
-      return *address(column_block, s);
+      return *address(column_block, block * Shape::key_steps + step);
   }
 
   /// What the scores of the lane's column `slot` are multiplied with to undo the scaling of the row.
@@ -59,72 +86,69 @@ template <class Traits, class Shape> class query_tile {
   }
 
  private:
-  static PARAGON_DEVICE std::int64_t clamp_token(const item_view<Traits, Shape>& item, int token) {
-    const int row = item.lengths.query_begin + token, last = item.arguments().query.tokens - 1;
-    return row < 0 ? 0 : row < last ? row : last;
+  /// A lane's elements of one key block, two per word.
+  struct run {
+    std::uint32_t word[run_words];
+
+    PARAGON_DEVICE operand step(int s) const {
+      operand b;
+      PARAGON_UNROLL
+      for (int w = 0; w < step_words; ++w) b.word[w] = word[s * step_words + w];
+      return b;
+    }
+  };
+  struct runs {
+    run block[Shape::key_blocks];
+  };
+
+  static PARAGON_DEVICE const element* row_data(const item_view<Traits, Shape>& item, int cb) {
+    const auto row = item.row(cb * lanes::columns + lanes::index(wave::lane()));
+    const heads_view<const element>& q = item.arguments().query;
+    const int token = item.lengths.query_begin + row.token, last = q.tokens - 1;
+    const std::int64_t inside = token < 0 ? 0 : token < last ? token : last;
+    return q.data + (inside * q.token_stride + row.head * q.head_stride);
   }
 
-  /// Eight query elements from `dim` on; zeros past the head dim.
-  static PARAGON_DEVICE platform::words<16> load_eight(const element* data, int dim) {
-    if (Shape::key_blocks * Shape::key_block == Traits::head_dim || dim < Traits::head_dim)
-      return platform::load_streaming<16>(data + dim);
-    return {};
+  /// A lane's part of a key block; zeros past the head dim.
+  static PARAGON_DEVICE run load_run(const element* data, int block) {
+    constexpr bool padded = Shape::key_blocks * Shape::key_block != Traits::head_dim;
+    const int first_dim = block * Shape::key_block + lanes::group(wave::lane()) * Shape::key_run;
+    run result{};
+    PARAGON_UNROLL
+    for (int i = 0; i < Shape::key_run; i += 8) {
+      if (padded && first_dim + i >= Traits::head_dim) continue;
+      const auto eight = platform::load_streaming<16>(data + first_dim + i);
+      PARAGON_UNROLL
+      for (int w = 0; w < 4; ++w) result.word[i / 2 + w] = eight.w[w];
+    }
+    return result;
   }
+
   static PARAGON_DEVICE float widen(std::uint32_t word, int half) {
     return platform::float_of(half == 0 ? word << 16 : word & 0xffff0000u);  // bf16 to float32
   }
-
-  /// The power of two for a row, found by all lanes that hold a part of it. Exponents are kept where both the factor
-  /// and its inverse are normal numbers.
-  PARAGON_DEVICE float row_scale(const element* data, int cb) {
-    if constexpr (!rescaled) {
-      return 1.0f;
-    } else {
-      const int exponent = 14 + 127 + 127 - static_cast<int>(platform::bits_of(largest(data)) >> 23);
-      const int kept = exponent < 2 ? 2 : exponent < 252 ? exponent : 252;
-      const float inverse = platform::float_of(static_cast<std::uint32_t>(254 - kept) << 23);
-      PARAGON_UNROLL
-      for (int slot = 0; slot < lanes::column_slots; ++slot)
-        unscale_[cb][slot] = wave::shuffle(inverse, lanes::lane_of_index(lanes::column(wave::lane(), slot)));
-      return platform::float_of(static_cast<std::uint32_t>(kept) << 23);
-    }
-  }
-  static PARAGON_DEVICE float largest(const element* data) {
+  static PARAGON_DEVICE float largest_of(const run& r) {
     float result = 0.0f;
-    PARAGON_UNROLL_BY(1)
-    for (int b = 0; b < Shape::key_blocks; ++b)
-      for (int i = 0; i < Shape::key_run; i += 8) {
-        const auto eight = load_eight(data, first_dim(b) + i);
-        PARAGON_UNROLL
-        for (int w = 0; w < 8; ++w) result = fmaxf(result, fabsf(widen(eight.w[w / 2], w % 2)));
-      }
-    return lanes::fold_depth(result, [](float x, float y) { return fmaxf(x, y); });
+    PARAGON_UNROLL
+    for (int i = 0; i < Shape::key_run; ++i) result = fmaxf(result, fabsf(widen(r.word[i / 2], i % 2)));
+    return result;
+  }
+  static PARAGON_DEVICE void rescale(run& r, float scale) {
+    PARAGON_UNROLL
+    for (std::uint32_t& word : r.word) word = platform::pack<fragment>(widen(word, 0) * scale, widen(word, 1) * scale);
   }
 
-  static PARAGON_DEVICE int first_dim(int block) {
-    return block * Shape::key_block + lanes::group(wave::lane()) * Shape::key_run;
-  }
-
-  PARAGON_DEVICE void load_block(const element* data, float scale, int cb, int block, bool writes) {
-    std::uint32_t run[run_words];
+  /// The power of two for a row whose largest element in this lane is given: all lanes that hold a part of it agree.
+  /// Exponents are kept where both the factor and its inverse are normal numbers.
+  PARAGON_DEVICE float row_scale(float largest, int cb) {
+    const float row_largest = lanes::fold_depth(largest, [](float x, float y) { return fmaxf(x, y); });
+    const int exponent = 14 + 127 + 127 - static_cast<int>(platform::bits_of(row_largest) >> 23);
+    const int kept = exponent < 2 ? 2 : exponent < 252 ? exponent : 252;
+    const float inverse = platform::float_of(static_cast<std::uint32_t>(254 - kept) << 23);
     PARAGON_UNROLL
-    for (int i = 0; i < Shape::key_run; i += 8) {
-      const auto eight = load_eight(data, first_dim(block) + i);
-      PARAGON_UNROLL
-      for (int w = 0; w < 4; ++w)
-        run[i / 2 + w] = rescaled ? platform::pack<fragment>(widen(eight.w[w], 0) * scale, widen(eight.w[w], 1) * scale)
-                                  : eight.w[w];
-    }
-    PARAGON_UNROLL
-    for (int s = 0; s < Shape::key_steps; ++s) {
-      operand b;
-      PARAGON_UNROLL
-      for (int w = 0; w < step_words; ++w) b.word[w] = run[s * step_words + w];
-      if constexpr (Shape::resident)
-        registers_[cb][block * Shape::key_steps + s] = b;
-      else if (writes)
-        *address(cb, block * Shape::key_steps + s) = b;
-    }
+    for (int slot = 0; slot < lanes::column_slots; ++slot)
+      unscale_[cb][slot] = wave::shuffle(inverse, lanes::lane_of_index(lanes::column(wave::lane(), slot)));
+    return platform::float_of(static_cast<std::uint32_t>(kept) << 23);
   }
 
   PARAGON_DEVICE operand* address(int cb, int step) const {
@@ -133,7 +157,7 @@ template <class Traits, class Shape> class query_tile {
   }
 
   std::byte* shared_;
-  operand registers_[Shape::resident ? Shape::column_blocks : 1][Shape::resident ? steps : 1];
+  runs registers_[Shape::query_in_registers ? Shape::column_blocks : 1];
   float unscale_[Shape::column_blocks][lanes::column_slots];
 };
 

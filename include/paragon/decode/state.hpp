@@ -47,62 +47,94 @@ template <class Shape> struct running_state {
     }
   }
 
-  /// Stores the state register by register, one word per lane each: `memory` holds state_registers * wave_size floats.
+  /// Stores the state, 16 bytes per lane at a time: `memory` holds state_registers * wave_size floats and is aligned to
+  /// 16 bytes.
   PARAGON_DEVICE void save(float* memory) const {
-    memory += platform::wave_ops<lanes::wave_size>::lane();
     PARAGON_UNROLL
     for (int cb = 0; cb < Shape::column_blocks; ++cb) {
+      float columns[4] = {};
       PARAGON_UNROLL
       for (int slot = 0; slot < slots; ++slot) {
-        memory[maximum_at(cb, slot)] = maximum[cb][slot];
-        memory[sum_at(cb, slot)] = sum[cb][slot];
+        columns[2 * slot] = maximum[cb][slot];
+        columns[2 * slot + 1] = sum[cb][slot];
       }
+      store(memory, cb, 0, columns);
       PARAGON_UNROLL
       for (int tile = 0; tile < Shape::output_tiles; ++tile) {
         PARAGON_UNROLL
-        for (int r = 0; r < lanes::sums; ++r) memory[output_at(cb, tile, r)] = output[cb][tile].value[r];
+        for (int r = 0; r < lanes::sums; r += 4) store(memory, cb, piece_of(tile, r), output[cb][tile].value + r);
       }
     }
   }
 
   /// Merges a saved state into this one.
   PARAGON_DEVICE void merge(const float* memory) {
-    memory += platform::wave_ops<lanes::wave_size>::lane();
     PARAGON_UNROLL
     for (int cb = 0; cb < Shape::column_blocks; ++cb) {
-      float mine[slots], theirs[slots];
+      const four columns = load(memory, cb, 0);
+      float factor[slots];
       PARAGON_UNROLL
       for (int slot = 0; slot < slots; ++slot) {
-        const float their_maximum = memory[maximum_at(cb, slot)];
-        const float both = fmaxf(maximum[cb][slot], their_maximum);
-        mine[slot] = platform::exp2(maximum[cb][slot] - both);
-        theirs[slot] = platform::exp2(their_maximum - both);
+        const float both = fmaxf(maximum[cb][slot], columns.value[2 * slot]);
+        factor[slot] = platform::exp2(maximum[cb][slot] - both);
         maximum[cb][slot] = both;
-        sum[cb][slot] = mine[slot] * sum[cb][slot] + theirs[slot] * memory[sum_at(cb, slot)];
+      }
+      scale(cb, factor);
+    }
+    add(memory);
+  }
+
+  /// Raises the maxima of a state without tokens to those of a saved one.
+  PARAGON_DEVICE void raise_maximum(const float* memory) {
+    PARAGON_UNROLL
+    for (int cb = 0; cb < Shape::column_blocks; ++cb) {
+      const four columns = load(memory, cb, 0);
+      PARAGON_UNROLL
+      for (int slot = 0; slot < slots; ++slot) maximum[cb][slot] = fmaxf(maximum[cb][slot], columns.value[2 * slot]);
+    }
+  }
+
+  /// Adds the tokens of a saved state. Precondition: its maxima are not above this one's.
+  PARAGON_DEVICE void add(const float* memory) {
+    PARAGON_UNROLL
+    for (int cb = 0; cb < Shape::column_blocks; ++cb) {
+      const four columns = load(memory, cb, 0);
+      float factor[slots];
+      PARAGON_UNROLL
+      for (int slot = 0; slot < slots; ++slot) {
+        factor[slot] = platform::exp2(columns.value[2 * slot] - maximum[cb][slot]);
+        sum[cb][slot] += factor[slot] * columns.value[2 * slot + 1];
       }
       PARAGON_UNROLL
       for (int tile = 0; tile < Shape::output_tiles; ++tile) {
         // Loads in flight are registers: enough of them to cover the latency, not all at once.
         if (tile * lanes::sums % 32 == 0) platform::schedule_barrier();
         PARAGON_UNROLL
-        for (int r = 0; r < lanes::sums; ++r) {
-          float& value = output[cb][tile].value[r];
-          value = mine[lanes::sum_slot(r)] * value + theirs[lanes::sum_slot(r)] * memory[output_at(cb, tile, r)];
+        for (int r = 0; r < lanes::sums; r += 4) {
+          const four values = load(memory, cb, piece_of(tile, r));
+          PARAGON_UNROLL
+          for (int i = 0; i < 4; ++i) output[cb][tile].value[r + i] += factor[lanes::sum_slot(r + i)] * values.value[i];
         }
       }
     }
   }
 
  private:
-  // Where registers lie in a saved state, from the lane's first word on: maximum and sum of every column slot, then the
-  // output, per column block. Constants, so that one address serves all of them.
-  static PARAGON_HD constexpr int word(int cb, int i) {
-    return (cb * (Shape::state_registers / Shape::column_blocks) + i) * lanes::wave_size;
+  struct alignas(16) four {
+    float value[4];
+  };
+
+  // Per column block, a piece of maxima and sums and then the output's. Constants, so that one address serves all.
+  static PARAGON_HD constexpr int piece_of(int tile, int r) { return 1 + (tile * lanes::sums + r) / 4; }
+  static PARAGON_HD constexpr int place(int cb, int piece) {
+    return (cb * (Shape::state_registers / Shape::column_blocks / 4) + piece) * lanes::wave_size;
   }
-  static PARAGON_HD constexpr int maximum_at(int cb, int slot) { return word(cb, 2 * slot); }
-  static PARAGON_HD constexpr int sum_at(int cb, int slot) { return word(cb, 2 * slot + 1); }
-  static PARAGON_HD constexpr int output_at(int cb, int tile, int r) {
-    return word(cb, 2 * slots + tile * lanes::sums + r);
+  static PARAGON_DEVICE four load(const float* memory, int cb, int piece) {
+    return reinterpret_cast<const four*>(memory)[platform::wave_ops<lanes::wave_size>::lane() + place(cb, piece)];
+  }
+  static PARAGON_DEVICE void store(float* memory, int cb, int piece, const float* values) {
+    reinterpret_cast<four*>(memory)[platform::wave_ops<lanes::wave_size>::lane() + place(cb, piece)] = {
+        {values[0], values[1], values[2], values[3]}};
   }
 };
 

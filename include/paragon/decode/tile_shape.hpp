@@ -2,27 +2,55 @@
 
 #include <algorithm>
 #include <bit>
+#include <numeric>
 #include <paragon/mma/mma.hpp>
 
 namespace paragon {
 
-/// How the waves of a workgroup share a tile: `token` waves take its tokens in turn, `column` waves its query rows, and
-/// `slice` waves parts of the value dims. Wave w has the role  w = (token_wave * column + column_wave) * slice +
-/// slice_wave.
+/// How the waves of a workgroup share its work: `token` waves take a tile's tokens in turn, `column` waves its query
+/// rows, `head` waves neighbouring KV heads, and `slice` waves parts of the value dims. Heads come before tokens where
+/// there are several: rows of neighbouring heads are neighbours in memory (NHD), and DRAM is fastest when they are read
+/// together.
 struct wave_grid {
   int token;
   int column;
+  int head;
   int slice;
 
-  PARAGON_HD constexpr int waves() const { return token * column * slice; }
+  PARAGON_HD constexpr int places() const { return column * head * slice; }
+  PARAGON_HD constexpr int waves() const { return token * places(); }
+};
+
+/// What a wave does in its workgroup:  wave = ((token * columns + column) * heads + head) * slices + slice.
+struct wave_role {
+  int token;
+  int column;
+  int head;
+  int slice;
+
+  PARAGON_DEVICE wave_role(const wave_grid& grid, int wave)
+      : token{wave / grid.places()},
+        column{wave / (grid.head * grid.slice) % grid.column},
+        head{wave / grid.slice % grid.head},
+        slice{wave % grid.slice} {}
+
+  /// The wave's number among those of the same tokens.
+  PARAGON_DEVICE int place(const wave_grid& grid) const { return (column * grid.head + head) * grid.slice + slice; }
+};
+
+/// How keys and values get from memory into matrix operands.
+enum class tile_path {
+  registers,  ///< loaded into registers, the next tile while this one is multiplied
+  shared,     ///< copied to shared memory by hardware, the next tile while this one is multiplied
+  streamed    ///< values as above, keys block by block through a few registers; queries in shared memory
 };
 
 /// Everything about a kernel's tiles that is known at compile time: the one source of launch geometry for planner,
 /// launcher, occupancy query and workspace.
 ///
-/// A wave works on sub-tiles of 16 tokens. A lane loads `key_load` bytes at a time of the tokens of its index, for the
+/// A wave works on sub-tiles of 16 tokens. A lane takes `key_load` bytes at a time of the tokens of its index, for the
 /// depth group it belongs to (key blocks), and `value_run` consecutive dims of each of `depth_per_lane` tokens (value
-/// blocks): both loads give the operands of the atom without passing through shared memory.
+/// blocks): both are the operands of the atom as they lie in memory, or in a stage.
 template <class Target, half_element Element, kv_element KV, int HeadDim, int ValueDim, int ColumnBlocks>
 struct tile_shape {
   using target = Target;
@@ -51,6 +79,12 @@ struct tile_shape {
       ((ValueDim + value_block - 1) / value_block + slices - 1) / slices;  ///< per slice
   static constexpr int output_tiles = value_blocks * value_run / lanes::rows_per_lane;
 
+  // A staged tile: rows of 16-byte pieces in shared memory.
+  static constexpr int key_pieces = HeadDim * bytes / 16;
+  static constexpr int value_pieces = ValueDim * bytes / 16;
+  static constexpr int stages = 2;
+  static constexpr int stage_bytes = 16 * 16 * (key_pieces + value_pieces);
+
  private:
   // 32-bit registers per lane, by what they hold.
   static constexpr int sum_registers = column_blocks * output_tiles * lanes::sums;
@@ -60,39 +94,64 @@ struct tile_shape {
   static constexpr bool fits(int sub_tiles, int budget) {
     return sum_registers + query_registers + 2 * sub_tiles * tile_registers <= budget;
   }
+  /// Copies move 16 bytes. 16-bit elements gain nothing from them (docs/performance.md).
+  static constexpr bool stages_fit = platform::async_copies<Target>::available && bytes == 1 && HeadDim % 16 == 0 &&
+                                     ValueDim % 16 == 0 && slices == 1 && sum_registers + query_registers <= 128 &&
+                                     stages * stage_bytes <= 16 * 1024;
 
  public:
-  /// Resident: the query stays in registers and the next tile is loaded while this one is multiplied. Otherwise the
-  /// query lies in shared memory and keys are streamed through a few registers.
-  static constexpr bool resident = fits(1, 192);
-  static constexpr int sub_tiles = fits(2, lanes::wave_size == 64 ? 192 : 128) ? 2 : 1;
+  static constexpr tile_path path = stages_fit     ? tile_path::shared
+                                    : fits(1, 192) ? tile_path::registers
+                                                   : tile_path::streamed;
+  static constexpr bool query_in_registers = path != tile_path::streamed;
+  static constexpr int sub_tiles = path != tile_path::shared && fits(2, lanes::wave_size == 64 ? 192 : 128) ? 2 : 1;
   static constexpr int wave_tokens = 16 * sub_tiles;
 
-  /// Registers of a partial state per lane: maximum and sum per column, and the output sums.
-  static constexpr int state_registers = column_blocks * (2 * lanes::column_slots + output_tiles * lanes::sums);
-  static constexpr int query_bytes = resident ? 0 : columns * key_blocks * key_block * 2;  ///< per column wave
-  static constexpr int flag_bytes = 16;  ///< shared memory in front of all else
+  /// Words of a partial state per lane: maximum and sum of at most two columns, and the output sums.
+  static constexpr int state_registers = column_blocks * (4 + output_tiles * lanes::sums);
+  static constexpr int query_bytes =
+      query_in_registers ? 0 : columns * key_blocks * key_block * 2;  ///< per column wave
+  /// Shared memory in front of all else. A whole line, so that stages begin at lines: a copy whose row crosses one is
+  /// fetched in pieces.
+  static constexpr int flag_bytes = 128;
 
-  static constexpr int max_waves = 8;
+  /// Waves that a compute unit is to hold: bounds the registers of each.
+  static constexpr int resident_waves = path == tile_path::shared && sum_registers + query_registers <= 64 ? 16 : 8;
+  /// Eight waves where shared memory has room: the larger the workgroups, the fewer partial states there are to join.
+  static constexpr int usual_waves =
+      path == tile_path::shared && resident_waves == 16 && stages * stage_bytes <= 8 * 1024 ? 8 : 4;
+  static constexpr int max_waves = path == tile_path::shared ? usual_waves : 8;
   static constexpr int max_column_waves = std::min(
       max_waves / slices, query_bytes == 0 ? max_waves : (Target::lds_bytes - flag_bytes) / std::max(query_bytes, 1));
 
+  /// Two neighbouring heads are enough for DRAM; more of them make more partial states of fewer tokens each.
+  static constexpr int most_heads = 2;
+
   /// The waves for a given number of query rows per (request, KV head).
-  static constexpr wave_grid grid(int rows) {
+  static constexpr wave_grid grid(int rows, int kv_heads) {
     const int column = std::clamp((rows + columns - 1) / columns, 1, max_column_waves);
-    const int token = std::max(1, static_cast<int>(std::bit_floor(static_cast<unsigned>(4 / (column * slices)))));
-    return {token, column, slices};
+    const int left =
+        std::max(1, static_cast<int>(std::bit_floor(static_cast<unsigned>(usual_waves / (column * slices)))));
+    // Powers of two, so that the divisor is one as well.
+    const int head = std::gcd(std::min(left, query_in_registers ? most_heads : 1), kv_heads);
+    return {left / head, column, head, slices};
   }
   static constexpr int rows_per_pass(const wave_grid& g) { return g.column * columns; }
   static constexpr int tile_tokens(const wave_grid& g) { return g.token * wave_tokens; }
   /// Floats of one workgroup's partial state of one item.
   static PARAGON_HD constexpr int state_floats(const wave_grid& g) {
-    return g.column * g.slice * state_registers * lanes::wave_size;
+    return g.places() * state_registers * lanes::wave_size;
   }
-  /// The query and the states that waves hand each other are never alive together.
-  static constexpr std::size_t shared_bytes(const wave_grid& g) {
+  /// Stages come last, `ring_offset` bytes behind the start. The query and the states that waves hand each other are
+  /// never alive together.
+  static PARAGON_HD constexpr int ring_offset(const wave_grid& g) {
     const int states = g.token / 2 * state_floats(g) * static_cast<int>(sizeof(float));
-    return static_cast<std::size_t>(flag_bytes + std::max(g.column * query_bytes, states));
+    const int queries = g.column * query_bytes;
+    return flag_bytes + (queries > states ? queries : states);
+  }
+  static constexpr std::size_t shared_bytes(const wave_grid& g) {
+    const int ring = path == tile_path::shared ? g.waves() * stages * stage_bytes : 0;
+    return static_cast<std::size_t>(ring_offset(g) + ring);
   }
 };
 

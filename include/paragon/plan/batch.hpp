@@ -28,6 +28,9 @@ struct batch {
   int kv_heads;
   int tile_tokens;
   int rows_per_pass;
+  int heads_per_pass;  ///< divides kv_heads
+
+  PARAGON_HD int head_groups() const { return kv_heads / heads_per_pass; }
 
   PARAGON_HD request_lengths lengths(int r) const {
     const std::int64_t pages = std::int64_t{requests.kv_indptr[r + 1]} - requests.kv_indptr[r];
@@ -53,10 +56,19 @@ struct batch {
     return {end > first ? end - first : 1, (rows + rows_per_pass - 1) / rows_per_pass};
   }
 
+  /// How many of `workgroups` share `units` units: nobody goes without one. `alike`: all requests have as many units as
+  /// the first.
+  PARAGON_HD int sharing(std::int64_t units, bool alike, int workgroups) const {
+    const int most = units >= workgroups ? workgroups : units > 1 ? static_cast<int>(units) : 1;
+    const request_extent size = extent(lengths(0));
+    const std::int64_t items = std::int64_t{requests.count} * size.row_blocks * head_groups();
+    return alike && items > 0 ? plan::sharing(items, size.tiles, most) : most;
+  }
+
   /// Units of request r: the summand of the plan's prefix sum.
   PARAGON_HD std::int64_t units(int r) const {
     const request_extent size = extent(lengths(r));
-    return std::int64_t{size.tiles} * size.row_blocks * kv_heads;
+    return std::int64_t{size.tiles} * size.row_blocks * head_groups();
   }
 
  private:

@@ -5,9 +5,17 @@
 
 /// Who does what: the flattened range of work units is cut into equal contiguous shares, one per workgroup.
 ///
-/// A unit is one tile of tokens of one item; an item is a (request, KV head, row block). Units are ordered by request,
-/// KV head, row block, tile. All functions are pure and run on host and device: the kernel and the tests see one plan.
+/// A unit is one tile of tokens of one item; an item is a (request, group of KV heads, row block). Units are ordered by
+/// request, head group, row block, tile. All functions are pure and run on host and device: the kernel and the tests
+/// see one plan.
 namespace paragon::plan {
+
+/// a / b. In 32 bits where both fit, as they nearly always do: GPUs have no instruction that divides, and the
+/// compiler's 64-bit routine takes more than a hundred cycles. Preconditions: a >= 0, b > 0.
+PARAGON_HD constexpr std::int64_t quotient(std::int64_t a, std::int64_t b) {
+  if (((a | b) >> 32) == 0) return static_cast<std::uint32_t>(a) / static_cast<std::uint32_t>(b);
+  return a / b;
+}
 
 /// Units [begin, end).
 struct share {
@@ -15,25 +23,37 @@ struct share {
   std::int64_t end;
 };
 
-/// The share of a workgroup. Shares cover [0, units) in the order of the workgroups, and differ by at most one unit.
-/// Preconditions: units >= 0, 0 <= workgroup < workgroups.
+/// The share of a workgroup. Shares cover [0, units) in the order of the workgroups, and differ by at most one unit;
+/// where the units divide evenly among `workgroups` / n groups of n workgroups, so do the shares.
+/// Preconditions: 0 <= workgroup < workgroups, 0 <= units, units * workgroups < 2^63.
 PARAGON_HD constexpr share share_of(std::int64_t units, int workgroups, int workgroup) {
-  const std::int64_t base = units / workgroups, extra = units % workgroups;
-  const std::int64_t begin = workgroup * base + (workgroup < extra ? workgroup : extra);
-  return {begin, begin + base + (workgroup < extra ? 1 : 0)};
+  return {quotient(units * workgroup, workgroups), quotient(units * (workgroup + 1), workgroups)};
 }
 
 /// The workgroup whose share holds the unit: the inverse of `share_of`. Precondition: 0 <= unit < units.
 PARAGON_HD constexpr int owner_of(std::int64_t units, int workgroups, std::int64_t unit) {
-  const std::int64_t base = units / workgroups, extra = units % workgroups;
-  const std::int64_t longer = extra * (base + 1);  // units in the shares that are one longer
-  return static_cast<int>(unit < longer ? unit / (base + 1) : extra + (unit - longer) / base);
+  return static_cast<int>(quotient((unit + 1) * workgroups - 1, units));
+}
+
+/// How many of `workgroups` share a batch of equal items: so many that shares end where items do, if that leaves at
+/// most an eighth of them idle. An item that is not cut needs no joining, and a share inside one item starts only once.
+/// Preconditions: items, tiles and workgroups are positive.
+PARAGON_HD constexpr int sharing(std::int64_t items, int tiles, int workgroups) {
+  std::int64_t whole = 0;
+  if (items <= workgroups) {
+    const std::int64_t parts = quotient(workgroups, items);
+    whole = items * (parts < tiles ? parts : tiles);
+  } else {
+    const std::int64_t each = quotient(items + workgroups - 1, workgroups);
+    if (quotient(items, each) * each == items) whole = quotient(items, each);
+  }
+  return whole * 8 >= std::int64_t{workgroups} * 7 ? static_cast<int>(whole) : workgroups;
 }
 
 /// A run of units of one item inside one share.
 struct segment {
   int request;
-  int kv_head;
+  int head_group;  ///< KV heads that a workgroup takes at once
   int row_block;
   int first_tile;  ///< in the item, counted from its own first tile
   int tiles;
@@ -43,7 +63,7 @@ struct segment {
   PARAGON_HD constexpr bool covers_item() const { return tiles == item_tiles; }
 };
 
-/// The number of tiles and row blocks of a request; a request has tiles * row_blocks * kv_heads units.
+/// The number of tiles and row blocks of a request; a request has tiles * row_blocks * head_groups units.
 struct request_extent {
   int tiles;
   int row_blocks;
@@ -60,21 +80,41 @@ PARAGON_HD constexpr int request_of(const std::int64_t* unit_indptr, int request
   return low;
 }
 
-/// The segment that starts at `rest.begin` of a share's rest. `extent_of(request)` gives a request_extent; it is asked
-/// for requests that have units only. Precondition: rest is not empty.
+/// Where a workgroup starts.
+struct alignas(32) start {
+  share units;           ///< none past the last workgroup that shares
+  std::int32_t request;  ///< of the first unit; of no meaning if there are no units
+  std::int32_t sharing;  ///< workgroups that have shares
+};
+
+/// The start of a workgroup: its share, and the request that `request_of` finds.
+PARAGON_HD constexpr start start_of(const std::int64_t* unit_indptr, int requests, int sharing, int workgroup) {
+  if (workgroup >= sharing) return {{0, 0}, 0, sharing};
+  const share units = share_of(unit_indptr[requests], sharing, workgroup);
+  return {units, request_of(unit_indptr, requests, units.begin), sharing};
+}
+
+/// The segment that starts at `rest.begin` of a share's rest, which lies in `request` or a later one.
+/// `extent_of(request)` gives a request_extent. Preconditions: rest is not empty, unit_indptr[request] <= rest.begin.
 template <class ExtentOf>
-PARAGON_HD constexpr segment first_segment(const std::int64_t* unit_indptr, int requests, int kv_heads, share rest,
+PARAGON_HD constexpr segment first_segment(const std::int64_t* unit_indptr, int request, int head_groups, share rest,
                                            const ExtentOf& extent_of) {
-  const int request = request_of(unit_indptr, requests, rest.begin);
-  const request_extent extent = extent_of(request);
-  const std::int64_t inside = rest.begin - unit_indptr[request];
-  const std::int64_t item = inside / extent.tiles, available = rest.end - rest.begin;
+  // Asked for before it is known that it will be used: all that is loaded for a request comes in one trip to memory.
+  request_extent extent = extent_of(request);
+  std::int64_t begin = unit_indptr[request], end = unit_indptr[request + 1];
+  while (end <= rest.begin) {
+    extent = extent_of(++request);
+    begin = end;
+    end = unit_indptr[request + 1];
+  }
+  const std::int64_t inside = rest.begin - begin, available = rest.end - rest.begin;
   // A request without row blocks has units only if its table changed after the plan was made.
   const int blocks = extent.row_blocks > 0 ? extent.row_blocks : 1;
-  const int first_tile = static_cast<int>(inside % extent.tiles), left = extent.tiles - first_tile;
+  const std::int64_t item = quotient(inside, extent.tiles), row = quotient(item, blocks);
+  const int first_tile = static_cast<int>(inside - item * extent.tiles), left = extent.tiles - first_tile;
   return {.request = request,
-          .kv_head = static_cast<int>(item / blocks % kv_heads),
-          .row_block = static_cast<int>(item % blocks),
+          .head_group = static_cast<int>(row - quotient(row, head_groups) * head_groups),
+          .row_block = static_cast<int>(item - row * blocks),
           .first_tile = first_tile,
           .tiles = left < available ? left : static_cast<int>(available),
           .item_tiles = extent.tiles,

@@ -10,4 +10,5 @@
 #include "paragon/platform/host/arithmetic.hpp"
 #include "paragon/platform/host/launch.hpp"
 #include "paragon/platform/host/memory.hpp"
+#include "paragon/platform/host/scan.hpp"
 #include "paragon/platform/host/wave.hpp"

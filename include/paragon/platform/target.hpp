@@ -19,7 +19,8 @@ enum class fp8_hardware { none, fn, fnuz };
 /// Target families as types: a kernel names the one it is written for, and is compiled in that family's device pass
 /// only. `wave_size` is in lanes, `lds_bytes` is the shared memory one workgroup may use (AMD's instruction set
 /// manuals, "LDS"; NVIDIA: the least of the family's limits in the CUDA programming guide's table of compute
-/// capabilities, that of 8.6 and 8.9), `name` is for messages.
+/// capabilities, that of 8.6 and 8.9), `name` is for messages. `counts_loads`: code waits for a load by the number of
+/// loads issued after it; where some of them are under a condition, it waits for too many.
 namespace target {
 
 /// gfx90a, gfx942, gfx950: matrix instructions of the MFMA kind.
@@ -28,6 +29,7 @@ struct cdna {
   static constexpr int wave_size = 64;
   static constexpr int lds_bytes = 64 * 1024;
   static constexpr const char* name = "cdna";
+  static constexpr bool counts_loads = true;
 };
 
 /// gfx11xx: WMMA with operands replicated in both halves of the wave.
@@ -36,6 +38,7 @@ struct rdna3 {
   static constexpr int wave_size = 32;
   static constexpr int lds_bytes = 64 * 1024;
   static constexpr const char* name = "rdna3";
+  static constexpr bool counts_loads = true;
 };
 
 /// gfx12xx: WMMA without replication, fp8 included.
@@ -44,6 +47,7 @@ struct rdna4 {
   static constexpr int wave_size = 32;
   static constexpr int lds_bytes = 64 * 1024;
   static constexpr const char* name = "rdna4";
+  static constexpr bool counts_loads = true;
 };
 
 /// NVIDIA, compute capability 8.0 and later: `mma.sync`.
@@ -52,6 +56,7 @@ struct sm80 {
   static constexpr int wave_size = 32;
   static constexpr int lds_bytes = 99 * 1024;
   static constexpr const char* name = "sm80";
+  static constexpr bool counts_loads = false;
 };
 
 /// For kernels without wave operations, which run unchanged on every device. `wave_size` only sizes the workgroup
@@ -99,6 +104,13 @@ template <> inline constexpr bool is_current<target::sm80> = true;
 template <> inline constexpr bool reads<fp8_e4m3fnuz> = false;
 #endif
 #endif
+
+/// Copies from global to shared memory that run beside the calling wave and need no registers, on targets that have
+/// them: `available`, and then
+///   copy(shared, global)   starts to copy 16 bytes; both addresses are aligned to 16
+///   wait()                 returns when the calling lane's copies have arrived; `wave_ops::converge` after it makes
+///                          them visible to the wave
+template <class Target> struct async_copies { static constexpr bool available = false; };
 
 /// The targets whose kernels this build holds, as types.
 template <class... Targets> struct target_list {

@@ -6,10 +6,17 @@
 #include <cstddef>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "paragon/platform/host/sanitizer.hpp"
 
 namespace paragon::platform::host {
+
+/// A copy of 16 bytes that a lane has started and not waited for.
+struct pending_copy {
+  void* to;
+  const void* from;
+};
 
 /// One thread of execution inside an operating system thread: a lane of a workgroup, or the thread's own stack that
 /// lanes are started from. A lane's fiber and stack live as long as the lane and run one workgroup after the other.
@@ -59,6 +66,7 @@ class lane_context {
 
   int index = 0;  ///< position in its wave
   int wave = 0;   ///< position of its wave in the workgroup
+  std::vector<pending_copy> copies;
 
  private:
   // Virtual memory; only what is touched is backed. The sanitizer's redzones multiply the size of a frame.

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <mutex>
 #include <type_traits>
 
@@ -58,7 +57,9 @@ inline status query_device(device_info& info) {
 /// - `using target`: one of paragon::target,
 /// - `static constexpr int max_waves`,
 /// - `static PARAGON_DEVICE void run(const arguments&, std::byte* shared)`,
-/// - optionally `using kv`: its KV element type; the body is compiled only where the target reads it.
+/// - optionally `using kv`: its KV element type; the body is compiled only where the target reads it,
+/// - optionally `static constexpr int resident_waves`: a compute unit is to hold so many waves of it at the same time,
+///   which bounds the registers of each (NVIDIA; AMD's compiler decides itself).
 ///
 /// Errors: grid_limit if `workgroups` is negative, `waves` is outside 1 to max_waves or `shared_bytes` is more than
 /// the target has.
@@ -83,34 +84,6 @@ status launch(int workgroups, int waves, std::size_t shared_bytes, stream,
 template <class Kernel> status occupancy(int waves, std::size_t shared_bytes, int& workgroups_per_compute_unit) {
   if (const status refused = check_workgroup<Kernel>(waves, shared_bytes); !refused.ok()) return refused;
   workgroups_per_compute_unit = 2;
-  return status::success();
-}
-
-/// out[i] = value_at(0) + ... + value_at(i) for i < count, as int64, in stream order.
-///
-/// Called twice: with `temporary == nullptr` it only sets `temporary_bytes` to what it needs for `count`; then with
-/// that many bytes of device memory. `value_at` is callable in host and device code, int -> int64. Errors: bad_shape if
-/// `count` is negative; workspace_too_small.
-template <class ValueAt>
-status inclusive_sum(void* temporary, std::size_t& temporary_bytes, int count, ValueAt value_at, std::int64_t* out,
-                     stream) {
-  constexpr std::size_t needed = 16;  // nothing is kept there; zero would hide a caller that forgets the first call
-  if (count < 0) {
-    return status::failure(status_code::bad_shape, "a sum of %d values; the count must not be negative", count);
-  }
-  if (temporary == nullptr) {
-    temporary_bytes = needed;
-    return status::success();
-  }
-  if (temporary_bytes < needed) {
-    return status::failure(status_code::workspace_too_small, "%zu bytes of temporary memory for a sum; it needs %zu",
-                           temporary_bytes, needed);
-  }
-  std::int64_t sum = 0;
-  for (int i = 0; i < count; ++i) {
-    sum += value_at(i);
-    out[i] = sum;
-  }
   return status::success();
 }
 

@@ -8,6 +8,7 @@
 
 #include "paragon/platform/host/workgroup.hpp"
 #include "paragon/platform/macros.hpp"
+#include "paragon/platform/target.hpp"
 #include "paragon/platform/words.hpp"
 #include "paragon/types/status.hpp"
 
@@ -36,6 +37,22 @@ template <int Bytes> PARAGON_DEVICE words<Bytes> load_streaming(const void* addr
   std::memcpy(&result, address, Bytes);
   return result;
 }
+
+/// Nothing arrives before it is waited for: what reads too early reads what was there before.
+template <> struct async_copies<target::sm80> {
+  static constexpr bool available = true;
+
+  static PARAGON_DEVICE void copy(void* shared, const void* global) {
+    host::check_alignment<16>(shared);
+    host::check_alignment<16>(global);
+    host::workgroup_runner::active().copies().push_back({shared, global});
+  }
+  static PARAGON_DEVICE void wait() {
+    auto& copies = host::workgroup_runner::active().copies();
+    for (const host::pending_copy& one : copies) std::memcpy(one.to, one.from, 16);
+    copies.clear();
+  }
+};
 
 /// Stores `Bytes` (4, 8 or 16) bytes. Precondition: `address` is aligned to `Bytes`.
 template <int Bytes> PARAGON_DEVICE void store(void* address, words<Bytes> value) {

@@ -90,6 +90,7 @@ class workgroup_runner {
   int waves() const { return grid_.waves; }
   int workgroup() const { return workgroup_; }
   int workgroups() const { return grid_.workgroups; }
+  std::vector<pending_copy>& copies() { return current_->copies; }
 
   void check_wave_size(int wave_size) const {
     if (wave_size != grid_.wave_size) {
@@ -193,6 +194,10 @@ class workgroup_runner {
   }
 
   void finish(const meeting& at) {
+    if (!current_->copies.empty()) {
+      kernel_error("workgroup %d: lane %d of wave %d ended with %zu copies under way", workgroup_, current_->index,
+                   current_->wave, current_->copies.size());
+    }
     if (!arrive(current_wave(), at)) return wait_for_wave();
     if (waves_waiting_ != 0) {
       kernel_error("workgroup %d: wave %d has ended while another wave waits at a barrier", workgroup_, current_->wave);

@@ -13,12 +13,18 @@
 
 namespace paragon::platform {
 
+/// Workgroups of `Kernel` that a multiprocessor is to hold, which bounds the registers of each; 1 if it does not say.
+template <class Kernel> constexpr int resident_workgroups() {
+  if constexpr (requires { Kernel::resident_waves; }) return Kernel::resident_waves / Kernel::max_waves;
+  return 1;
+}
+
 /// What the device starts: the body of `Kernel`, or nothing in passes for other targets.
 template <class Kernel>
-__global__ void __launch_bounds__(max_lanes<Kernel>())
+__global__ void __launch_bounds__(max_lanes<Kernel>(), resident_workgroups<Kernel>())
     kernel_entry([[maybe_unused]] const __grid_constant__ typename Kernel::arguments arguments) {
   if constexpr (compiles_here<Kernel>()) {
-    extern __shared__ __align__(16) std::byte paragon_shared[];
+    extern __shared__ __align__(128) std::byte paragon_shared[];
     Kernel::run(arguments, paragon_shared);
   }
 }

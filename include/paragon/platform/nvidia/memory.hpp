@@ -7,6 +7,7 @@
 
 #include "paragon/platform/macros.hpp"
 #include "paragon/platform/nvidia/status.hpp"
+#include "paragon/platform/target.hpp"
 #include "paragon/platform/words.hpp"
 #include "paragon/types/status.hpp"
 
@@ -34,6 +35,19 @@ template <int Bytes> PARAGON_DEVICE words<Bytes> load_streaming(const void* addr
   return result;
 }
 
+/// By cp.async, past the first-level cache.
+template <> struct async_copies<target::sm80> {
+  static constexpr bool available = true;
+
+  static PARAGON_DEVICE void copy(void* shared, const void* global) {
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;"
+                 :
+                 : "r"(static_cast<std::uint32_t>(__cvta_generic_to_shared(shared))), "l"(global)
+                 : "memory");
+  }
+  static PARAGON_DEVICE void wait() { asm volatile("cp.async.wait_all;" : : : "memory"); }
+};
+
 template <int Bytes> PARAGON_DEVICE void store(void* address, words<Bytes> value) {
   static_assert(Bytes <= 16, "one store moves 4, 8 or 16 bytes");
   if constexpr (Bytes == 16) {
@@ -49,9 +63,8 @@ template <int Bytes> PARAGON_DEVICE void store(void* address, words<Bytes> value
 template <class Arguments> PARAGON_DEVICE const Arguments& refetch(const Arguments& arguments) { return arguments; }
 
 PARAGON_DEVICE std::uint32_t arrive(std::uint32_t* counter) {
-  __threadfence();
-  const std::uint32_t before = atomicAdd(counter, 1u);
-  __threadfence();
+  std::uint32_t before;
+  asm volatile("atom.add.acq_rel.gpu.global.u32 %0, [%1], 1;" : "=r"(before) : "l"(counter) : "memory");
   return before;
 }
 

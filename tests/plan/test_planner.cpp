@@ -1,0 +1,159 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <paragon/plan/planner.hpp>
+#include <random>
+#include <support/device_buffer.hpp>
+#include <support/devices.hpp>
+#include <support/run_kernel.hpp>
+#include <vector>
+
+using namespace paragon;
+using namespace paragon_test;
+
+namespace {
+
+/// Where a step's tables lie, and all that a plan depends on besides.
+struct step {
+  std::vector<std::int32_t> kv_indptr, last, query_indptr;
+  plan::batch batch;  ///< without the tables
+  int workgroups;
+
+  plan::batch with(const std::int32_t* pages, const std::int32_t* last_lengths, const std::int32_t* queries) const {
+    plan::batch result = batch;
+    result.requests = {static_cast<int>(last.size()), pages, nullptr, batch.page_size == 1 ? nullptr : last_lengths};
+    result.queries.indptr = query_indptr.empty() ? nullptr : queries;
+    return result;
+  }
+};
+
+/// What the planner leaves in memory.
+struct made_plan {
+  std::vector<std::int64_t> unit_indptr;
+  std::vector<plan::start> starts;
+  std::vector<std::uint32_t> arrivals;
+};
+
+made_plan plan_on_host(const step& s) {
+  const plan::batch batch = s.with(s.kv_indptr.data(), s.last.data(), s.query_indptr.data());
+  made_plan result{.unit_indptr = {0}, .starts = {}, .arrivals = std::vector<std::uint32_t>(4 * s.workgroups + 1u)};
+  for (int r = 0; r < batch.requests.count; ++r)
+    result.unit_indptr.push_back(result.unit_indptr.back() + batch.units(r));
+  bool alike = true;
+  for (int r = 0; r < batch.requests.count; ++r) alike = alike && batch.units(r) == batch.units(0);
+  const int sharing = batch.sharing(result.unit_indptr.back(), alike, s.workgroups);
+  for (int w = 0; w < s.workgroups; ++w)
+    result.starts.push_back(plan::start_of(result.unit_indptr.data(), batch.requests.count, sharing, w));
+  return result;
+}
+
+/// All buffers are one element longer than the plan: nothing may be written there.
+made_plan plan_on_device(const step& s) {
+  const device_buffer<std::int32_t> kv_indptr(s.kv_indptr), last(s.last), query_indptr(s.query_indptr);
+  device_buffer<std::int64_t> unit_indptr(s.last.size() + 2);
+  device_buffer<plan::start> starts(s.workgroups + std::size_t{1});
+  device_buffer<std::uint32_t> arrivals(4 * s.workgroups + std::size_t{2});
+  run_kernel<plan::planner>(1, plan::planner::max_waves, plan::planner::shared_bytes(static_cast<int>(s.last.size())),
+                            {.batch = s.with(kv_indptr.data(), last.data(), query_indptr.data()),
+                             .workgroups = s.workgroups,
+                             .unit_indptr = unit_indptr.data(),
+                             .starts = starts.data(),
+                             .arrivals = arrivals.data(),
+                             .arrival_count = 4 * s.workgroups + 1});
+  return {unit_indptr.download(), starts.download(), arrivals.download()};
+}
+
+bool same(std::int64_t a, std::int64_t b) { return a == b; }
+bool same(const plan::start& a, const plan::start& b) {
+  return a.units.begin == b.units.begin && a.units.end == b.units.end && a.request == b.request;
+}
+
+/// Whether the device has what the host expects, and its poison where it has one element more.
+template <class T> bool same_and_guard(const std::vector<T>& expected, const std::vector<T>& got) {
+  T guard;
+  std::memset(&guard, 0xff, sizeof(T));
+  return got.size() == expected.size() + 1 && same(guard, got.back()) &&
+         std::equal(expected.begin(), expected.end(), got.begin(), [](const T& a, const T& b) { return same(a, b); });
+}
+
+void check(const step& s) {
+  CAPTURE(s.last.size());
+  CAPTURE(s.workgroups);
+  const made_plan expected = plan_on_host(s), got = plan_on_device(s);
+  CHECK(same_and_guard(expected.unit_indptr, got.unit_indptr));
+  CHECK(same_and_guard(expected.starts, got.starts));
+  CHECK(same_and_guard(expected.arrivals, got.arrivals));
+}
+
+/// Requests of 0 to `most_pages` pages.
+step random_step(std::mt19937& random, int requests, int most_pages) {
+  const auto below = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
+  step s{.kv_indptr = {below(5)}, .last = {}, .query_indptr = {}, .batch = {}, .workgroups = 1 + below(700)};
+  const int page_sizes[] = {1, 3, 16}, heads = 1 + below(3), windows[] = {0, 0, 1 + below(100), plan::max_tokens};
+  s.batch = {.requests = {},
+             .queries = {.per_request = 1 + below(max_query_tokens)},
+             .page_size = page_sizes[below(3)],
+             .window = windows[below(4)],
+             .group_size = 1 + below(20),
+             .kv_heads = heads * (1 + below(4)),
+             .tile_tokens = 16 << below(4),
+             .rows_per_pass = 8 << below(3),
+             .heads_per_pass = heads};
+  for (int r = 0; r < requests; ++r) {
+    s.kv_indptr.push_back(s.kv_indptr.back() + (below(5) == 0 ? 0 : below(most_pages + 1)));
+    s.last.push_back(1 + below(s.batch.page_size));
+  }
+  if (below(2) == 0) return s;
+  s.query_indptr = {below(3)};
+  // Now and then most requests are without query tokens, and so without units.
+  const int idle = below(3);
+  for (int r = 0; r < requests; ++r)
+    s.query_indptr.push_back(s.query_indptr.back() + (below(4) < idle ? 0 : below(s.batch.queries.per_request + 1)));
+  return s;
+}
+
+template <class Change> void check_random(std::initializer_list<int> counts, int most_pages, const Change& change) {
+  const std::uint32_t seed = fresh_seed();
+  CAPTURE(seed);
+  std::mt19937 random{seed};
+  for (const int requests : counts)
+    for (int round = 0; round < 3; ++round) {
+      step s = random_step(random, requests, most_pages);
+      change(s, random);
+      check(s);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("the device's plan is the host's, for any number of requests") {
+  check_random({1, 2, 7, 64, 511, 512, 513, 1500, 4095, 4096, 5000}, 40, [](step&, std::mt19937&) {});
+}
+
+TEST_CASE("requests without a token, or without a query token") {
+  check_random({1, 600}, 0, [](step&, std::mt19937&) {});
+  check_random({1, 600}, 10, [](step& s, std::mt19937&) { s.query_indptr.assign(s.last.size() + 1, 3); });
+}
+
+TEST_CASE("one giant, and more units than 32 bits count") {
+  check_random({1, 30, 600}, 5, [](step& s, std::mt19937& random) {
+    const std::size_t giant = random() % s.last.size();
+    for (std::size_t r = giant + 1; r < s.kv_indptr.size(); ++r) s.kv_indptr[r] += 1 << 20;
+  });
+  check_random({600}, 5, [](step& s, std::mt19937&) {
+    // Every second request ends where an int32 does, which is more than max_tokens.
+    for (std::size_t r = 0; r < s.kv_indptr.size(); ++r)
+      s.kv_indptr[r] = r % 2 == 0 ? 0 : std::numeric_limits<std::int32_t>::max();
+  });
+}
+
+TEST_CASE("whatever the tables hold") {
+  check_random({1, 100, 700}, 5, [](step& s, std::mt19937& random) {
+    for (std::vector<std::int32_t>* table : {&s.kv_indptr, &s.last, &s.query_indptr})
+      for (std::int32_t& entry : *table)
+        if (random() % 4 == 0) entry = static_cast<std::int32_t>(random());
+  });
+}
