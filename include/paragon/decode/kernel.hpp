@@ -19,7 +19,7 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
   static constexpr int resident_waves = shape::resident_waves;
 
   static PARAGON_DEVICE void run(const arguments& a, std::byte* shared) {
-    const plan::start start = a.scratch.starts[platform::workgroup()];
+    const plan::start start = my_start(a);
     if (start.units.begin == start.units.end) return;
     if constexpr (shape::path == tile_path::shared)
       run_staged(a, start, shared);
@@ -34,14 +34,15 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
   using state_type = running_state<shape>;
 
   static PARAGON_DEVICE std::int64_t units(const arguments& a) { return a.scratch.unit_indptr[a.batch.requests.count]; }
+  static PARAGON_DEVICE plan::start my_start(const arguments& a) { return a.scratch.starts[platform::workgroup()]; }
   static PARAGON_DEVICE plan::segment next_segment(const arguments& a, int request, const plan::share& rest) {
     const auto extent_of = [&](int r) { return a.batch.extent(a.batch.lengths(r)); };
     return plan::first_segment(a.scratch.unit_indptr, request, a.batch.head_groups(), rest, extent_of);
   }
 
+  /// Nothing is kept across a segment that can be had again: on AMD these values fill scalar registers.
   static PARAGON_DEVICE void run_loaded(const arguments& a, const plan::start& start, std::byte* shared) {
-    const wave_role role{a.grid, wave::index()};
-    cut_items cut;
+    bool cut_first = false;
     plan::share rest = start.units;
     plan::segment s;
     s.request = start.request;
@@ -49,17 +50,16 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
       s = next_segment(platform::refetch(a), s.request, rest);
       rest.begin += s.tiles;
       state_type state;
-      const item_type item{platform::refetch(a), s, role};
-      attend_loaded(item, tokens{item, s, role}, role, shared, state);
-      finish(platform::refetch(a), s, role, rest.begin < rest.end, shared, state, cut);
+      attend_loaded(platform::refetch(a), s, shared, state);
+      finish(platform::refetch(a), s, rest.begin < rest.end, shared, state, cut_first);
     } while (rest.begin < rest.end);
-    join(platform::refetch(a), s, role, shared, cut);
+    join(platform::refetch(a), s, shared, cut_first);
   }
 
   /// A segment's first tile is under way while the segment before it is finished.
   static PARAGON_DEVICE void run_staged(const arguments& a, const plan::start& start, std::byte* shared) {
     const wave_role role{a.grid, wave::index()};
-    cut_items cut;
+    bool cut_first = false;
     plan::share rest = start.units;
     plan::segment s = next_segment(a, start.request, rest);
     // The query first: behind the keys and values of all other waves it would arrive last.
@@ -79,47 +79,45 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
         next = next_segment(a, s.request, rest);
         request_first(item_type{a, next, role}, next, role, tile);
       }
-      finish(a, s, role, more, shared, state, cut);
+      finish(a, s, more, shared, state, cut_first);
       if (!more) break;
       s = next;
       query.fetch(item_type{a, s, role});
     }
-    join(platform::refetch(a), s, role, shared, cut);
+    join(a, s, shared, cut_first);
   }
 
-  /// Which items a workgroup has handed its part of: the one that its share starts inside of, and the one that it ends
-  /// inside of. How many arrived there before is noted in shared memory, in front of everything else.
-  struct cut_items {
-    bool first = false;
-    bool last = false;
-  };
-
-  /// Writes an item if the segment is all of it; else hands over the workgroup's part.
-  static PARAGON_DEVICE void finish(const arguments& a, const plan::segment& s, const wave_role& role, bool more,
-                                    std::byte* shared, state_type& state, cut_items& cut) {
+  /// Writes an item if the segment is all of it; else hands over the workgroup's part. A share cuts at most two items,
+  /// the one it starts inside of (`cut_first`) and the one it ends inside of; how many arrived there before is noted in
+  /// shared memory, behind the flag.
+  static PARAGON_DEVICE void finish(const arguments& a, const plan::segment& s, bool more, std::byte* shared,
+                                    state_type& state, bool& cut_first) {
+    const wave_role role{a.grid, wave::index()};
     combine_waves(state, a.grid, role, shared);
     if (s.covers_item()) return write(a, s, role, state);
-    (more ? cut.first : cut.last) = true;
-    parts(a, s, role).hand_over(state, reinterpret_cast<std::uint32_t*>(shared) + (more ? 1 : 2));
+    if (more) cut_first = true;
+    parts(a, s, role).hand_over(state, note(shared, more));
   }
 
   /// Finishes the items of which this workgroup's part was the last to arrive. `last` is the share's last segment.
-  static PARAGON_DEVICE void join(const arguments& a, const plan::segment& last, const wave_role& role,
-                                  std::byte* shared, const cut_items& cut) {
-    if (cut.first) {
-      const plan::start start = a.scratch.starts[platform::workgroup()];
-      join(platform::refetch(a), next_segment(a, start.request, start.units), role, 1, shared);
+  static PARAGON_DEVICE void join(const arguments& a, const plan::segment& last, std::byte* shared, bool cut_first) {
+    if (cut_first) {
+      const plan::start start = my_start(a);
+      join_item(platform::refetch(a), next_segment(a, start.request, start.units), note(shared, true), shared);
     }
-    if (cut.last) join(platform::refetch(a), last, role, 2, shared);
+    if (!last.covers_item()) join_item(platform::refetch(a), last, note(shared, false), shared);
   }
-  static PARAGON_DEVICE void join(const arguments& a, const plan::segment& s, const wave_role& role, int note,
-                                  std::byte* shared) {
+  static PARAGON_DEVICE void join_item(const arguments& a, const plan::segment& s, std::uint32_t* note,
+                                       std::byte* shared) {
+    const wave_role role{a.grid, wave::index()};
     state_type state;
-    if (parts(a, s, role).join(reinterpret_cast<std::uint32_t*>(shared) + note, state, shared))
-      write(platform::refetch(a), s, role, state);
+    if (parts(a, s, role).join(note, state, shared)) write(platform::refetch(a), s, role, state);
   }
   static PARAGON_DEVICE partial_states<shape> parts(const arguments& a, const plan::segment& s, const wave_role& role) {
-    return {a.scratch, a.grid, role, units(a), a.scratch.starts[platform::workgroup()].sharing, s};
+    return {a.scratch, a.grid, role, units(a), my_start(a).sharing, s};
+  }
+  static PARAGON_DEVICE std::uint32_t* note(std::byte* shared, bool first) {
+    return reinterpret_cast<std::uint32_t*>(shared) + (first ? 1 : 2);
   }
 
   static PARAGON_DEVICE void write(const arguments& a, const plan::segment& s, const wave_role& role,
@@ -177,8 +175,11 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
   }
 
   /// The same by tiles that are loaded into registers.
-  static PARAGON_DEVICE void attend_loaded(const item_type& item, const tokens& part, const wave_role& role,
-                                           std::byte* shared, state_type& state) {
+  static PARAGON_DEVICE void attend_loaded(const arguments& a, const plan::segment& s, std::byte* shared,
+                                           state_type& state) {
+    const wave_role role{a.grid, wave::index()};
+    const item_type item{a, s, role};
+    const tokens part{item, s, role};
     query_tile<Traits, shape> query;
     load_query(item, role, shared, query);
     online_softmax<Traits, shape> softmax;

@@ -124,8 +124,9 @@ struct tile_shape {
   static constexpr int max_column_waves = std::min(
       max_waves / slices, query_bytes == 0 ? max_waves : (Target::lds_bytes - flag_bytes) / std::max(query_bytes, 1));
 
-  /// Two neighbouring heads are enough for DRAM; more of them make more partial states of fewer tokens each.
-  static constexpr int most_heads = 2;
+  /// Neighbouring heads up to 256 bytes of a token are enough for DRAM; more of them make more partial states of fewer
+  /// tokens each.
+  static constexpr int most_heads = HeadDim * bytes < 256 && query_in_registers ? 2 : 1;
 
   /// The waves for a given number of query rows per (request, KV head).
   static constexpr wave_grid grid(int rows, int kv_heads) {
@@ -133,7 +134,7 @@ struct tile_shape {
     const int left =
         std::max(1, static_cast<int>(std::bit_floor(static_cast<unsigned>(usual_waves / (column * slices)))));
     // Powers of two, so that the divisor is one as well.
-    const int head = std::gcd(std::min(left, query_in_registers ? most_heads : 1), kv_heads);
+    const int head = std::gcd(std::min(left, most_heads), kv_heads);
     return {left / head, column, head, slices};
   }
   static constexpr int rows_per_pass(const wave_grid& g) { return g.column * columns; }
