@@ -35,10 +35,13 @@ template <class Traits, class Shape> class item_view {
     std::uint32_t slot;
   };
   PARAGON_DEVICE slot_of_token locate(int token) const {
-    token = token < lengths.first_token ? lengths.first_token : token < lengths.tokens ? token : lengths.tokens - 1;
-    const int ordinal = a_.by_page_size.quotient(token);
-    return {static_cast<std::uint32_t>(pages_[ordinal]),
-            static_cast<std::uint32_t>(token - ordinal * a_.batch.page_size)};
+    token = token < lengths.tokens ? token : lengths.tokens - 1;
+    if constexpr (has_window) token = token < lengths.first_token ? lengths.first_token : token;
+    // Unsigned, and bytes that fit in 32 bits: the table's address stays a scalar.
+    const auto ordinal = static_cast<std::uint32_t>(a_.by_page_size.quotient(token));
+    const auto* page = reinterpret_cast<const std::byte*>(pages_) + ordinal * std::uint32_t{sizeof(std::int32_t)};
+    return {*reinterpret_cast<const std::uint32_t*>(page),
+            static_cast<std::uint32_t>(token) - ordinal * static_cast<std::uint32_t>(a_.batch.page_size)};
   }
   PARAGON_DEVICE const kv* key_row(slot_of_token at) const { return keys_ + key_offset(at); }
   PARAGON_DEVICE const kv* value_row(slot_of_token at) const { return values_ + value_offset(at); }
@@ -85,7 +88,7 @@ template <class Traits, class Shape> class item_view {
   }
   /// Whether every row sees all of `count` tokens from `token` on: then nothing needs a mask.
   PARAGON_DEVICE bool all_visible(int token, int count) const {
-    return token >= visible(lengths.query_count - 1).begin && token + count <= visible(0).end;
+    return (!has_window || token >= visible(lengths.query_count - 1).begin) && token + count <= visible(0).end;
   }
 
   PARAGON_DEVICE const kernel_arguments<Traits>& arguments() const { return a_; }

@@ -3,6 +3,7 @@
 #include <paragon/decode/combine.hpp>
 #include <paragon/decode/epilogue.hpp>
 #include <paragon/decode/key_value_tile.hpp>
+#include <paragon/decode/rolling_tile.hpp>
 #include <paragon/decode/softmax.hpp>
 #include <paragon/decode/staged_tile.hpp>
 
@@ -135,8 +136,8 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
         : step{item.arguments().batch.tile_tokens} {
       const int first_tile = item.lengths.first_token / step + s.first_tile;
       const int segment_end = (first_tile + s.tiles) * step;
-      begin = first_tile * step + role.token * shape::wave_tokens;
-      end = segment_end < item.lengths.tokens ? segment_end : item.lengths.tokens;
+      begin = platform::uniform(first_tile * step + role.token * shape::wave_tokens);
+      end = platform::uniform(segment_end < item.lengths.tokens ? segment_end : item.lengths.tokens);
     }
   };
 
@@ -186,21 +187,52 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
     softmax.begin(item, query);
     state.clear();
     if (part.begin >= part.end) return;  // this wave has no part in the segment
+    if constexpr (shape::path == tile_path::rolling)
+      roll(item, part, role.slice, query, softmax, state);
+    else
+      load_and_multiply(item, part, role.slice, query, softmax, state);
+    fold_sums(state);
+  }
 
+  static PARAGON_DEVICE void load_and_multiply(const item_type& item, const tokens& part, int slice,
+                                               const query_tile<Traits, shape>& query,
+                                               const online_softmax<Traits, shape>& softmax, state_type& state) {
     constexpr bool ahead = shape::path == tile_path::registers;
     int token = part.begin;
     key_value_tile<Traits, shape> tile;
-    if constexpr (ahead) tile.load(item, token, role.slice);
+    if constexpr (ahead) tile.load(item, token, slice);
     for (;; token += part.step) {
       const bool more = token + part.step < part.end;
       key_value_tile<Traits, shape> next;
-      if constexpr (!ahead) tile.load(item, token, role.slice);
-      if (ahead && (more || Target::counts_loads)) next.load(item, token + part.step, role.slice);
+      if constexpr (!ahead) tile.load(item, token, slice);
+      if (ahead && more) next.load(item, token + part.step, slice);
       multiply(tile, item, token, query, softmax, state);
       if (!more) break;
       if constexpr (ahead) tile = next;
     }
-    fold_sums(state);
+  }
+
+  /// The last tile asks for another one like any, which the loads' clamp keeps inside the cache: were that under a
+  /// condition, the loads under way could not be counted.
+  static PARAGON_DEVICE void roll(const item_type& item, const tokens& part, int slice,
+                                  const query_tile<Traits, shape>& query, const online_softmax<Traits, shape>& softmax,
+                                  state_type& state) {
+    rolling_tile<Traits, shape> tile{item, slice};
+    int token = part.begin;
+    tile.look_up_keys(item, token);
+    tile.look_up_values(item, token);
+    tile.request_keys(item, token + part.step);
+    tile.request_values(item, token + part.step, slice);
+    for (;;) {
+      typename online_softmax<Traits, shape>::scores_type scores{};
+      tile.score(query, scores);
+      tile.request_keys(item, token + 2 * part.step);
+      softmax.absorb(item, token, scores, state);
+      accumulate(tile, scores, state);
+      token += part.step;
+      if (token >= part.end) break;
+      tile.request_values(item, token + part.step, slice);
+    }
   }
 
   template <class Tile>

@@ -52,7 +52,9 @@ template <class Traits, class Shape> class key_value_tile {
 
  private:
   static PARAGON_DEVICE auto load_key_run(const kv* row, int block) {
-    return operands::load_key_run(block, [&](int dim) { return platform::load_streaming<Shape::key_load>(row + dim); });
+    row += operands::key_dim(block);
+    return operands::load_key_run(block,
+                                  [&](int offset) { return platform::load_streaming<Shape::key_load>(row + offset); });
   }
   static PARAGON_DEVICE const kv* key_row(const item_type& item, int token, int sub_tile, int r) {
     return item.key_row(item.locate(token + 16 * sub_tile + operands::key_token(r)));

@@ -118,26 +118,28 @@ template <class Traits, class Shape> class online_softmax {
   static PARAGON_DEVICE void raise_maximum(const scores_type& logits, const token_factors& values, state_type& state) {
     PARAGON_UNROLL
     for (int cb = 0; cb < Shape::column_blocks; ++cb) {
-      float raised[lanes::column_slots];
+      float largest[lanes::column_slots];
       bool grew = false;
       PARAGON_UNROLL
       for (int slot = 0; slot < lanes::column_slots; ++slot) {
-        float largest = state.maximum[cb][slot];
+        largest[slot] = state.maximum[cb][slot];
         PARAGON_UNROLL
         for (int s = 0; s < Shape::sub_tiles; ++s) {
           PARAGON_UNROLL
           for (int r = 0; r < lanes::sums; ++r)
-            if (lanes::sum_slot(r) == slot) largest = fmaxf(largest, bound(logits[s][cb].value[r], values, s, r));
+            if (lanes::sum_slot(r) == slot)
+              largest[slot] = fmaxf(largest[slot], bound(logits[s][cb].value[r], values, s, r));
         }
-        raised[slot] = lanes::fold_column(largest, [](float x, float y) { return fmaxf(x, y); });
-        grew |= raised[slot] > state.maximum[cb][slot];
+        grew |= largest[slot] > state.maximum[cb][slot];
       }
+      // A lane asks for its own tokens; only where one of them raises a maximum do the lanes of the column agree on it.
       if (!wave::any(grew)) continue;
       float factor[lanes::column_slots];
       PARAGON_UNROLL
       for (int slot = 0; slot < lanes::column_slots; ++slot) {
-        factor[slot] = platform::exp2(state.maximum[cb][slot] - raised[slot]);
-        state.maximum[cb][slot] = raised[slot];
+        const float raised = lanes::fold_column(largest[slot], [](float x, float y) { return fmaxf(x, y); });
+        factor[slot] = platform::exp2(state.maximum[cb][slot] - raised);
+        state.maximum[cb][slot] = raised;
       }
       state.scale(cb, factor);
     }

@@ -62,8 +62,9 @@ template <class Traits, class Shape> class staged_tile {
       typename operands::key_rows rows;
       PARAGON_UNROLL
       for (int r = 0; r < lanes::rows_per_lane; ++r)
-        rows[r] = operands::load_key_run(
-            b, [&](int dim) { return read<key_pieces, Shape::key_load>(keys, operands::key_token(r), dim); });
+        rows[r] = operands::load_key_run(b, [&](int offset) {
+          return read<key_pieces, Shape::key_load>(keys, operands::key_token(r), operands::key_dim(b) + offset);
+        });
       operands::score_block(rows, query, b, scores[0]);
     }
   }

@@ -40,15 +40,14 @@ template <class Traits, class Shape> class tile_operands {
     return (slice * Shape::value_blocks + block) * Shape::value_block + lanes::index(wave::lane()) * Shape::value_run;
   }
 
-  /// A key run by `load(dim)` for each of its parts; zeros past the head dim.
+  /// A key run by `load(offset)` for each of its parts, in elements from the run's first; zeros past the head dim.
   template <class Load> static PARAGON_DEVICE key_run load_key_run(int block, Load load) {
     constexpr int elements = Shape::key_load / Shape::bytes;
     constexpr bool padded = Shape::key_blocks * Shape::key_block != Traits::head_dim;
     key_run run{};
     PARAGON_UNROLL
     for (int i = 0; i < key_loads; ++i) {
-      const int dim = key_dim(block) + i * elements;
-      if (!padded || dim < Traits::head_dim) run.part[i] = load(dim);
+      if (!padded || key_dim(block) + i * elements < Traits::head_dim) run.part[i] = load(i * elements);
     }
     return run;
   }

@@ -41,6 +41,7 @@ struct wave_role {
 /// How keys and values get from memory into matrix operands.
 enum class tile_path {
   registers,  ///< loaded into registers, the next tile while this one is multiplied
+  rolling,    ///< loaded into registers, the next tile's keys when this one's have been multiplied, then its values
   shared,     ///< copied to shared memory by hardware, the next tile while this one is multiplied
   streamed    ///< values as above, keys block by block through a few registers; queries in shared memory
 };
@@ -91,8 +92,12 @@ struct tile_shape {
   static constexpr int query_registers = column_blocks * key_blocks * key_run / 2;
   static constexpr int tile_registers =
       (key_blocks * key_run * lanes::rows_per_lane + value_blocks * value_run * lanes::depth_per_lane) * bytes / 4;
+  /// Registers up to which a wave takes 32 tokens at a time.
+  static constexpr int two_sub_tiles = Target::counts_loads ? 96 : 128;
+  static constexpr tile_path loaded_path = Target::counts_loads ? tile_path::rolling : tile_path::registers;
   static constexpr bool fits(int sub_tiles, int budget) {
-    return sum_registers + query_registers + 2 * sub_tiles * tile_registers <= budget;
+    constexpr int tiles = loaded_path == tile_path::rolling ? 1 : 2;
+    return sum_registers + query_registers + tiles * sub_tiles * tile_registers <= budget;
   }
   /// Copies move 16 bytes. 16-bit elements gain nothing from them (docs/performance.md).
   static constexpr bool stages_fit = platform::async_copies<Target>::available && bytes == 1 && HeadDim % 16 == 0 &&
@@ -100,11 +105,11 @@ struct tile_shape {
                                      stages * stage_bytes <= 16 * 1024;
 
  public:
-  static constexpr tile_path path = stages_fit     ? tile_path::shared
-                                    : fits(1, 192) ? tile_path::registers
-                                                   : tile_path::streamed;
+  static constexpr tile_path path = stages_fit                                  ? tile_path::shared
+                                    : fits(1, Target::counts_loads ? 176 : 192) ? loaded_path
+                                                                                : tile_path::streamed;
   static constexpr bool query_in_registers = path != tile_path::streamed;
-  static constexpr int sub_tiles = path != tile_path::shared && fits(2, lanes::wave_size == 64 ? 192 : 128) ? 2 : 1;
+  static constexpr int sub_tiles = path != tile_path::shared && fits(2, two_sub_tiles) ? 2 : 1;
   static constexpr int wave_tokens = 16 * sub_tiles;
 
   /// Words of a partial state per lane: maximum and sum of at most two columns, and the output sums.
@@ -116,7 +121,10 @@ struct tile_shape {
   static constexpr int flag_bytes = 128;
 
   /// Waves that a compute unit is to hold: bounds the registers of each.
-  static constexpr int resident_waves = path == tile_path::shared && sum_registers + query_registers <= 64 ? 16 : 8;
+  static constexpr int resident_waves = (path == tile_path::shared && sum_registers + query_registers <= 64) ||
+                                                (path == tile_path::rolling && bytes == 2 && fits(sub_tiles, 96))
+                                            ? 16
+                                            : 8;
   /// Eight waves where shared memory has room: the larger the workgroups, the fewer partial states there are to join.
   static constexpr int usual_waves =
       path == tile_path::shared && resident_waves == 16 && stages * stage_bytes <= 8 * 1024 ? 8 : 4;

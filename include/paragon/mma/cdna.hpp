@@ -54,7 +54,8 @@ template <half_element Element> struct atom<target::cdna, Element> : cdna_lanes 
   }
 
   static PARAGON_DEVICE b_fragment<lanes> transpose(const sum_fragment<lanes>& p) {
-    return {{platform::pack<Element>(p.value[0], p.value[1]), platform::pack<Element>(p.value[2], p.value[3])}};
+    return {{platform::pack_probabilities<Element>(p.value[0], p.value[1]),
+             platform::pack_probabilities<Element>(p.value[2], p.value[3])}};
   }
 };
 

@@ -57,7 +57,7 @@ template <half_element Element> struct atom<target::rdna3, Element> : rdna3_lane
     const bool upper = wave::lane() >= 16;
     PARAGON_UNROLL
     for (int i = 0; i < 4; ++i) {
-      const std::uint32_t own = platform::pack<Element>(p.value[2 * i], p.value[2 * i + 1]);
+      const std::uint32_t own = platform::pack_probabilities<Element>(p.value[2 * i], p.value[2 * i + 1]);
       const std::uint32_t other = wave::template shuffle_xor<16>(own);
       b.word[i] = upper ? other : own;
       b.word[4 + i] = upper ? own : other;

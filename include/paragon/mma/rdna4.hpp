@@ -54,7 +54,7 @@ template <half_element Element> struct atom<target::rdna4, Element> : rdna4_lane
   static PARAGON_DEVICE b_fragment<lanes> transpose(const sum_fragment<lanes>& p) {
     b_fragment<lanes> b;
     PARAGON_UNROLL
-    for (int i = 0; i < 4; ++i) b.word[i] = platform::pack<Element>(p.value[2 * i], p.value[2 * i + 1]);
+    for (int i = 0; i < 4; ++i) b.word[i] = platform::pack_probabilities<Element>(p.value[2 * i], p.value[2 * i + 1]);
     return b;
   }
 };

@@ -20,7 +20,8 @@ enum class fp8_hardware { none, fn, fnuz };
 /// only. `wave_size` is in lanes, `lds_bytes` is the shared memory one workgroup may use (AMD's instruction set
 /// manuals, "LDS"; NVIDIA: the least of the family's limits in the CUDA programming guide's table of compute
 /// capabilities, that of 8.6 and 8.9), `name` is for messages. `counts_loads`: code waits for a load by the number of
-/// loads issued after it; where some of them are under a condition, it waits for too many.
+/// loads issued after it; where some of them are under a condition, it waits for too many. On such targets, rows of 16
+/// lanes exchange values as part of ordinary instructions.
 namespace target {
 
 /// gfx90a, gfx942, gfx950: matrix instructions of the MFMA kind.

@@ -53,6 +53,17 @@ template <half_element T> PARAGON_DEVICE std::uint32_t pack(float low, float hig
   return __builtin_bit_cast(std::uint32_t, __builtin_convertvector(amd::float_pair{low, high}, pair));
 }
 
+template <half_element T> PARAGON_DEVICE std::uint32_t pack_probabilities(float low, float high) {
+#if !defined(__gfx950__) && !defined(__GFX12__)
+  if constexpr (std::is_same_v<T, bf16>) {
+    // Without an instruction for it, rounding to nearest even and keeping NaN takes five instructions a number.
+    constexpr std::uint32_t half_unit = 0x8000;
+    return byte_permute<0x7632>(bits_of(low) + half_unit, bits_of(high) + half_unit);
+  }
+#endif
+  return pack<T>(low, high);
+}
+
 template <half_element T> PARAGON_DEVICE T convert(float value) {
   return __builtin_bit_cast(T, static_cast<typename amd::arithmetic_type<T>::scalar>(value));
 }

@@ -13,9 +13,15 @@
 
 namespace paragon::platform {
 
+/// Waves of `Kernel` that each of a compute unit's four SIMDs is to hold.
+template <class Kernel> constexpr int resident_per_simd() {
+  if constexpr (requires { Kernel::resident_waves; }) return Kernel::resident_waves / 4;
+  return 1;
+}
+
 /// What the device starts: the body of `Kernel`, or nothing in passes for other targets.
 template <class Kernel>
-__global__ void __launch_bounds__(max_lanes<Kernel>())
+__global__ void __launch_bounds__(max_lanes<Kernel>(), resident_per_simd<Kernel>())
     kernel_entry([[maybe_unused]] const typename Kernel::arguments arguments) {
   if constexpr (compiles_here<Kernel>()) {
     extern __shared__ __align__(16) std::byte paragon_shared[];

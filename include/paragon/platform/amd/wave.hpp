@@ -16,6 +16,7 @@ namespace amd {
 inline constexpr int dpp_row_rotate_by_8 = 0x128;
 inline constexpr int dpp_row_mirror = 0x140;       // lane ^ 15
 inline constexpr int dpp_row_half_mirror = 0x141;  // lane ^ 7
+inline constexpr int dpp_row_broadcast = 0x150;    // plus the lane of the row
 inline constexpr int dpp_row_xor = 0x160;          // plus the mask; from gfx10 on
 
 /// In every quad, lane i reads lane i ^ mask.
@@ -25,9 +26,9 @@ constexpr int dpp_quad_xor(int mask) {
   return pattern;
 }
 
-template <int Pattern> PARAGON_DEVICE int dpp(int value) {
+template <int Pattern, class T> PARAGON_DEVICE T dpp(T value) {
   constexpr int all_rows = 0xf, all_banks = 0xf;
-  return __builtin_amdgcn_mov_dpp(value, Pattern, all_rows, all_banks, true);
+  return __builtin_amdgcn_update_dpp(T{}, value, Pattern, all_rows, all_banks, true);
 }
 
 /// Exchange within rows of 16 lanes, 0 <= Mask < 16.
@@ -108,6 +109,11 @@ template <int WaveSize> struct wave_ops {
     return __builtin_bit_cast(T, __builtin_amdgcn_ds_bpermute(source_lane << 2, __builtin_bit_cast(int, value)));
   }
 
+  template <int Lane> static PARAGON_DEVICE std::int64_t broadcast_in_row(std::int64_t value) {
+    static_assert(Lane >= 0 && Lane < 16, "a row has 16 lanes");
+    return amd::dpp<amd::dpp_row_broadcast | Lane>(value);
+  }
+
   template <int Mask, class T> static PARAGON_DEVICE T shuffle_xor(T value) {
     static_assert(sizeof(T) == 4, "lanes exchange 32-bit values");
     static_assert(Mask > 0 && Mask < WaveSize, "the mask must name another lane of the wave");
@@ -121,6 +127,8 @@ template <int WaveSize> struct wave_ops {
     }
   }
 };
+
+PARAGON_DEVICE int uniform(int value) { return __builtin_amdgcn_readfirstlane(value); }
 
 PARAGON_DEVICE int workgroup() { return static_cast<int>(blockIdx.x); }
 

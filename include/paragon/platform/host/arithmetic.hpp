@@ -42,9 +42,13 @@ template <std::uint32_t Selector> PARAGON_DEVICE std::uint32_t byte_permute(std:
   return result;
 }
 
-/// Rounds two floats to T (fp16 or bf16), nearest even; `low` into the low half.
+/// Rounds two floats to T (fp16 or bf16), nearest even; `low` into the low half. `pack_probabilities` may round ties
+/// away from zero, and may lose NaN: a row whose probabilities have one has it in their sum.
 template <half_element T> PARAGON_DEVICE std::uint32_t pack(float low, float high) {
   return T(low).bits | static_cast<std::uint32_t>(T(high).bits) << 16;
+}
+template <half_element T> PARAGON_DEVICE std::uint32_t pack_probabilities(float low, float high) {
+  return pack<T>(low, high);
 }
 
 /// Rounds to T for storing: nearest even, fp8 saturating (infinities too), NaN kept.

@@ -84,6 +84,21 @@ template <int WaveSize> struct wave_ops {
     return mine.result;
   }
 
+  /// The value that lane `Lane` of the calling lane's row of 16 passed. Only where the target counts loads.
+  template <int Lane>
+  static PARAGON_DEVICE std::int64_t broadcast_in_row(
+      std::int64_t value, const std::source_location where = std::source_location::current()) {
+    static_assert(Lane >= 0 && Lane < 16, "a row has 16 lanes");
+    const host::meeting at{&host::operation_identity<wave_ops, std::integral_constant<int, Lane>>, "broadcast_in_row",
+                           where};
+    const auto operation = [](std::array<std::int64_t*, WaveSize>& lanes) {
+      for (std::size_t i = 0; i < WaveSize; ++i)
+        if (i % 16 != Lane) *lanes[i] = *lanes[i / 16 * 16 + Lane];
+    };
+    host::workgroup_runner::active().collective<WaveSize>(at, value, operation);
+    return value;
+  }
+
   /// The value that lane `lane() ^ Mask` passed. T is a 32-bit type.
   template <int Mask, class T>
   static PARAGON_DEVICE T shuffle_xor(T value, const std::source_location where = std::source_location::current()) {
@@ -100,6 +115,9 @@ template <int WaveSize> struct wave_ops {
     return value;
   }
 };
+
+/// A value that is the same in all lanes of the wave, as one that compilers know to be.
+PARAGON_DEVICE int uniform(int value) { return value; }
 
 /// Index of the workgroup in its launch.
 PARAGON_DEVICE int workgroup() { return host::workgroup_runner::active().workgroup(); }

@@ -37,6 +37,8 @@ template <int WaveSize> struct wave_ops {
   static constexpr unsigned all_lanes = 0xffffffffu;
 };
 
+PARAGON_DEVICE int uniform(int value) { return value; }
+
 PARAGON_DEVICE int workgroup() { return static_cast<int>(blockIdx.x); }
 
 PARAGON_DEVICE int workgroups() { return static_cast<int>(gridDim.x); }
