@@ -34,11 +34,10 @@ template <class Kernel>
 void print_launch(const paragon::detail::decode_geometry& g, int tokens, std::size_t element_bytes) {
   using shape = typename Kernel::shape;
   const std::size_t row_bytes = head_dim * element_bytes;
-  // What a wave has asked for while it multiplies: the next tile; or, where keys are streamed, this tile's values and
-  // two blocks of its keys.
-  const std::size_t ahead = shape::path == tile_path::registers
-                                ? 2 * row_bytes * shape::wave_tokens
-                                : row_bytes * shape::wave_tokens + 2 * 16 * shape::key_block * element_bytes;
+  // What a wave has asked for while it multiplies: this tile's values or the next one's keys; or, where keys are
+  // streamed, this tile's values and two blocks of its keys.
+  const std::size_t half = row_bytes * shape::wave_tokens;
+  const std::size_t ahead = shape::path == tile_path::rolling ? half : half + 2 * 16 * shape::key_block * element_bytes;
   std::printf(
       "{\"workgroups\": %d, \"workgroup_waves\": %d, \"shared_bytes\": %zu, \"wave_tiles\": %d, "
       "\"tile_tokens\": %d, \"kv_bytes\": %zu, \"bytes_ahead\": %zu}\n",

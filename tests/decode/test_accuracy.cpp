@@ -1,6 +1,6 @@
 // How exact attention over an fp8 cache is, by outputs that no rounding hides: float ones, whose rows are held to the
-// bound for fp16 whichever type the query has, since bf16 queries meet the cache as fp16. The inputs are those on which
-// arithmetic in few bits loses most.
+// bound for fp16 whichever type the query has, since bf16 queries meet the cache as fp16 or as two fp8 terms. The
+// inputs are those on which arithmetic in few bits loses most.
 
 #include <doctest/doctest.h>
 
@@ -15,12 +15,23 @@ using namespace paragon_test;
 namespace {
 
 constexpr double row_bound = 1e-3;
+/// Two terms round a probability by up to 2^-9 of it. In a row that a few tokens share it may come to that: in one of
+/// about 10^4 rows to more than the bound above.
+constexpr double rare_bound = 0x1p-9;
 constexpr int groups[] = {8, 4};
 
 template <class Query, class KV>
 using with_float_output = decode_config<Query, KV, nhd, 128, per_tensor, variant<>, float>;
 using of_bf16 = with_float_output<bf16, fp8_e4m3fn>;
 using of_fp16 = with_float_output<fp16, fp8_e4m3fnuz>;
+
+/// Whether the current device multiplies fp8 as two terms.
+template <class Config> bool splits() {
+  bool result = false;
+  platform::targets::visit(current_device().family,
+                           [&]<class Target>(Target) { result = Config::traits::splits && Target::multiplies_fp8; });
+  return result;
+}
 
 /// ||out - reference|| / ||reference|| of every row, on every device.
 template <class Config> void check_rows(const problem_of<Config>& inputs, std::mt19937& random) {
@@ -30,13 +41,17 @@ template <class Config> void check_rows(const problem_of<Config>& inputs, std::m
     decode_call<Config> call{inputs, 1.0f};
     call.run();
     worst row;
+    int above = 0;
     for (int token = 0; token < expected.tokens; ++token)
       for (int head = 0; head < expected.heads; ++head) {
         const auto values = expected.out_row(token, head);
-        row.take(row_error(call.out.row(token, head), values, norm(values)), token, head);
+        const double error = row_error(call.out.row(token, head), values, norm(values));
+        row.take(error, token, head);
+        above += !(error <= row_bound);
       }
     INFO("worst row: token " << row.token << " head " << row.head);
-    CHECK(row.error <= row_bound);
+    CHECK(row.error <= (splits<Config>() ? rare_bound : row_bound));
+    CHECK(above <= (splits<Config>() ? 1 : 0));
     CHECK(call.out.written_outside([](int) { return true; }) == 0);
   });
 }

@@ -270,7 +270,7 @@ TEST_CASE("an fp8 format that the device does not read") {
   using foreign_output = decode_config<bf16, bf16, nhd, 64, unscaled, variant<>, fp8_e4m3fnuz>;
 #if PARAGON_PLATFORM_HOST
   const auto pretend = [](const char* name, platform::fp8_hardware fp8) {
-    platform::device_info device{{}, platform::target_family::cdna, 2, fp8};
+    platform::device_info device{{}, platform::target_family::cdna3, 2, fp8};
     std::string{name}.copy(device.name, sizeof(device.name) - 1);
     platform::host::set_device(device);
   };

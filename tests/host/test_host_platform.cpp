@@ -141,7 +141,7 @@ TEST_CASE("threads may launch at the same time, in any shape") {
 TEST_CASE("query_device says what set_device was told") {
   platform::device_info before{};
   REQUIRE(platform::query_device(before).ok());
-  CHECK(before.family == platform::target_family::cdna);
+  CHECK(before.family == platform::target_family::cdna3);
   CHECK(before.compute_units == 4);
   CHECK(before.fp8 == platform::fp8_hardware::none);
   platform::host::set_device({"pretended", platform::target_family::rdna4, 64, platform::fp8_hardware::fn});

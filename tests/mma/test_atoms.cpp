@@ -27,7 +27,7 @@ namespace platform = paragon::platform;
 namespace target = paragon::target;
 using namespace paragon_test;
 
-constexpr int rows = 16, depth = 16;
+constexpr int rows = 16;
 
 /// An atom under test.
 template <class Target, class Element> struct subject {
@@ -36,14 +36,31 @@ template <class Target, class Element> struct subject {
   using atom = mma::atom<Target, Element>;
   using lanes = typename atom::lanes;
   using wave = platform::wave_ops<lanes::wave_size>;
+  static constexpr int depth = lanes::groups * lanes::depth_per_lane;  ///< of one multiplication
+  static constexpr int score_rows = rows * lanes::score_tiles;         ///< of products that `transpose` takes
+
+  static bool runs() {
+    if (!runs_here<Target>()) return false;
+    const platform::fp8_hardware here = current_device().fp8, wanted = platform::format_of<Element>;
+    return wanted == platform::fp8_hardware::none || here == platform::fp8_hardware::none || here == wanted;
+  }
 };
 
-/// Those of all targets of this build.
-template <class Targets> struct subjects_of;
-template <class... Targets> struct subjects_of<platform::target_list<Targets...>> {
-  using type = std::tuple<subject<Targets, paragon::bf16>..., subject<Targets, paragon::fp16>...>;
+template <class Target, class... Elements> using subjects_with = std::tuple<subject<Target, Elements>...>;
+template <class Target> constexpr auto subjects_of() {
+  using paragon::bf16, paragon::fp16, paragon::fp8_e4m3fn, paragon::fp8_e4m3fnuz;
+  if constexpr (Target::multiplies_fp8)
+    return std::type_identity<subjects_with<Target, bf16, fp16, fp8_e4m3fn, fp8_e4m3fnuz>>{};
+  else
+    return std::type_identity<subjects_with<Target, bf16, fp16>>{};
+}
+
+/// Those of all targets of this build, and those whose columns come in two terms.
+template <class Targets> struct all_subjects;
+template <class... Targets> struct all_subjects<platform::target_list<Targets...>> {
+  using type = decltype(std::tuple_cat(typename decltype(subjects_of<Targets>())::type{}...));
 };
-using subjects = typename subjects_of<platform::targets>::type;
+using subjects = typename all_subjects<platform::targets>::type;
 
 constexpr std::size_t size(int value) { return static_cast<std::size_t>(value); }
 
@@ -60,7 +77,8 @@ template <class Lanes> PARAGON_HD constexpr place place_of(int lane, int r) {
 
 /// Where the manuals that the headers of the atoms name put the last sum but one of lane 21.
 template <class Target> constexpr place documented{};
-template <> constexpr place documented<target::cdna>{6, 5};
+template <> constexpr place documented<target::cdna2>{6, 5};
+template <> constexpr place documented<target::cdna3>{6, 5};
 template <> constexpr place documented<target::rdna3>{13, 5};
 template <> constexpr place documented<target::rdna4>{14, 5};
 template <> constexpr place documented<target::sm80>{13, 2};
@@ -85,12 +103,12 @@ template <class Lanes> constexpr bool complete() {
   for (const auto& row : sums)
     for (const int holders : row)
       if (holders != 1) return false;
-  return Lanes::groups * Lanes::depth_per_lane == depth && Lanes::index_lanes * Lanes::rows_per_lane == rows;
+  return Lanes::index_lanes * Lanes::rows_per_lane == rows;
 }
 
-/// The lanes of one index hold every token of a transposed tile, once or as often as they hold everything.
+/// The lanes of one index hold every token of the transposed tiles, once or as often as they hold everything.
 template <class Lanes> constexpr bool tokens_complete() {
-  int times[Lanes::index_lanes][rows] = {};
+  int times[Lanes::index_lanes][rows * Lanes::score_tiles] = {};
   for (int lane = 0; lane < Lanes::wave_size; ++lane)
     for (int e = 0; e < Lanes::depth_per_lane; ++e) ++times[Lanes::index(lane)][Lanes::token(lane, e)];
   for (const auto& of_index : times)
@@ -108,7 +126,7 @@ TEST_CASE_TEMPLATE_DEFINE("lane maps are complete and those of the manuals", Sub
 }
 TEST_CASE_TEMPLATE_APPLY(lane_maps, subjects);
 
-/// How matrices of 16-bit elements become operands: rows and columns by the lane map, the depth as `depth_of(e)` says.
+/// How matrices become operands: rows and columns by the lane map, the depth as `depth_of(e)` says.
 template <class Subject> struct loader {
   using element = typename Subject::element;
   using lanes = typename Subject::lanes;
@@ -135,74 +153,88 @@ template <class Subject> struct loader {
 
  private:
   static PARAGON_DEVICE void put(std::uint32_t* words, int i, element value) {
-    words[i / 2] |= static_cast<std::uint32_t>(value.bits) << (16 * (i % 2));
+    constexpr int bits = 8 * sizeof(element), per_word = 32 / bits;
+    words[i / per_word] |= static_cast<std::uint32_t>(value.bits) << (bits * (i % per_word));
   }
 };
 
-/// S = start + A B over `steps` times 16 of depth, and O = next * S rounded to 16 bits, whose depth are the rows of S.
+/// S = start + A B over `steps` times the atom's depth, and O = next * S as `transpose` rounds it, whose depth are the
+/// rows of S.
 template <class Subject> struct products_kernel {
   using element = typename Subject::element;
   using lanes = typename Subject::lanes;
   using sums_type = mma::sum_fragment<lanes>;
   struct arguments {
-    const element* a;     ///< [rows][depth * steps]
+    const element* a;     ///< [score_rows][depth * steps]
     const element* b;     ///< [depth * steps][columns]
-    const float* start;   ///< [rows][columns]
-    const element* next;  ///< [rows][rows]
+    const float* start;   ///< [score_rows][columns]
+    const element* next;  ///< [rows][score_rows]
     paragon::heads_view<float> product, chained;
     int steps;
   };
   using target = typename Subject::target;
+  using kv = element;
+  using atom = typename Subject::atom;
   static constexpr int max_waves = 1;
 
   static PARAGON_DEVICE void run(const arguments& arguments, std::byte*) {
-    using atom = typename Subject::atom;
+    const auto token_of = [&](int e) { return lanes::token(Subject::wave::lane(), e); };
+    const auto next = loader<Subject>::a(arguments.next, Subject::score_rows, token_of);
+    sums_type chained{};
+    if constexpr (lanes::score_tiles == 2)
+      atom::multiply(chained, next, atom::transpose(product(arguments, 0), product(arguments, 1)));
+    else
+      atom::multiply(chained, next, atom::transpose(product(arguments, 0)));
+    write(chained, arguments.chained, 0);
+  }
+
+  /// Rows [16 * tile, 16 * tile + 16) of S, which are also written.
+  static PARAGON_DEVICE sums_type product(const arguments& arguments, int tile) {
+    constexpr int depth = Subject::depth;
     const int lane = Subject::wave::lane();
     sums_type sums;
     PARAGON_UNROLL
     for (int r = 0; r < lanes::sums; ++r) {
       const place at = place_of<lanes>(lane, r);
-      sums.value[r] = arguments.start[at.row * lanes::columns + at.column];
+      sums.value[r] = arguments.start[(rows * tile + at.row) * lanes::columns + at.column];
     }
     for (int step = 0; step < arguments.steps; ++step) {
       const auto depth_of = [&](int e) { return step * depth + lanes::group(lane) * lanes::depth_per_lane + e; };
-      atom::multiply(sums, loader<Subject>::a(arguments.a, depth * arguments.steps, depth_of),
+      const int stride = depth * arguments.steps;
+      atom::multiply(sums, loader<Subject>::a(arguments.a + rows * tile * stride, stride, depth_of),
                      loader<Subject>::b(arguments.b, depth_of));
     }
-    write(sums, arguments.product);
-
-    const auto token_of = [&](int e) { return lanes::token(lane, e); };
-    sums_type chained{};
-    atom::multiply(chained, loader<Subject>::a(arguments.next, rows, token_of), atom::transpose(sums));
-    write(chained, arguments.chained);
+    write(sums, arguments.product, tile);
+    return sums;
   }
 
-  static PARAGON_DEVICE void write(const sums_type& sums, const paragon::heads_view<float>& to) {
+  static PARAGON_DEVICE void write(const sums_type& sums, const paragon::heads_view<float>& to, int tile) {
     PARAGON_UNROLL
     for (int r = 0; r < lanes::sums; ++r) {
       const place at = place_of<lanes>(Subject::wave::lane(), r);
-      to.data[at.row * to.token_stride + at.column] = sums.value[r];
+      to.data[(rows * tile + at.row) * to.token_stride + at.column] = sums.value[r];
     }
   }
 };
 
+/// Products are normal numbers, because some units flush others, and those of products still numbers of the type.
 template <class T> std::vector<T> random_matrix(std::mt19937& random, int count, bool positive = false) {
-  std::uniform_real_distribution<float> magnitude{0.25f, 2.0f};  // products are normal numbers: some units flush others
+  std::uniform_real_distribution<float> magnitude{0.25f, paragon::fp8_element<T> ? 0.75f : 2.0f};
   std::vector<T> values;
   for (int i = 0; i < count; ++i)
     values.push_back(T(positive || random() % 2 == 0 ? magnitude(random) : -magnitude(random)));
   return values;
 }
 
-/// Checks `got` [rows][columns] against start + a b in float64. Products of 16-bit numbers are exact in float32, so
+/// Checks `got` against start + a b in float64. Products of numbers of so few bits are exact in float32, so
 /// what differs is how their sum is rounded: once per term, by up to a unit in the last place of the partial sum,
 /// because not every matrix unit rounds to nearest. A wrong element is off by about one part in `terms` instead.
 template <class Element>
 void check_product(const char* what, const guarded_output<float>& got, const std::vector<float>& start,
                    const std::vector<Element>& a, const std::vector<Element>& b) {
-  const int columns = got.dim(), terms = static_cast<int>(a.size()) / rows;
+  const int columns = got.dim(), terms = static_cast<int>(b.size()) / columns;
   int wrong = 0;
-  for (int row = 0; row < rows; ++row)
+  for (int row = 0; row < static_cast<int>(a.size()) / terms; ++row)
     for (int column = 0; column < columns; ++column) {
       double sum = start[size(row * columns + column)], mass = std::abs(sum);
       for (int k = 0; k < terms; ++k) {
@@ -218,18 +250,26 @@ void check_product(const char* what, const guarded_output<float>& got, const std
   CHECK(got.written_outside([](int) { return true; }) == 0);
 }
 
+/// What `transpose` makes of a sum in this column.
+template <class Subject> typename Subject::element as_operand(float sum, int column) {
+  using element = typename Subject::element;
+  const element rounded{sum};
+  if (Subject::lanes::terms == 1 || column < Subject::lanes::columns / 2) return rounded;
+  return element{(sum - static_cast<float>(rounded)) * 32.0f};
+}
+
 template <class Subject> void check_products(std::mt19937& random, int steps, bool positive) {
   using element = typename Subject::element;
-  constexpr int columns = Subject::lanes::columns;
+  constexpr int columns = Subject::lanes::columns, depth = Subject::depth, score_rows = Subject::score_rows;
   CAPTURE(steps);
   CAPTURE(positive);
-  const auto a = random_matrix<element>(random, rows * depth * steps, positive);
+  const auto a = random_matrix<element>(random, score_rows * depth * steps, positive);
   const auto b = random_matrix<element>(random, depth * steps * columns, positive);
-  const auto next = random_matrix<element>(random, rows * rows);
-  const auto start = random_matrix<float>(random, rows * columns, positive);
+  const auto next = random_matrix<element>(random, rows * score_rows);
+  const auto start = random_matrix<float>(random, score_rows * columns, positive);
   const device_buffer<element> device_a(a), device_b(b), device_next(next);
   const device_buffer<float> device_start(start);
-  guarded_output<float> product(rows, 1, columns, true), chained(rows, 1, columns, true);
+  guarded_output<float> product(score_rows, 1, columns, true), chained(rows, 1, columns, true);
   run_kernel<products_kernel<Subject>>(1, 1, 0,
                                        {device_a.data(), device_b.data(), device_start.data(), device_next.data(),
                                         product.device(), chained.device(), steps});
@@ -238,13 +278,14 @@ template <class Subject> void check_products(std::mt19937& random, int steps, bo
   check_product("start + A B", product, start, a, b);
   if (!positive) return;  // sums that cancel may round to subnormal numbers
   std::vector<element> rounded;
-  for (int row = 0; row < rows; ++row)
-    for (int column = 0; column < columns; ++column) rounded.push_back(element(product.row(row, 0)[column]));
+  for (int row = 0; row < score_rows; ++row)
+    for (int column = 0; column < columns; ++column)
+      rounded.push_back(as_operand<Subject>(product.row(row, 0)[column], column));
   check_product("product with a transposed one", chained, std::vector<float>(size(rows * columns)), next, rounded);
 }
 
 TEST_CASE_TEMPLATE_DEFINE("products, and products of products", Subject, products) {
-  if (!runs_here<typename Subject::target>()) return;
+  if (!Subject::runs()) return;
   const std::uint32_t seed = fresh_seed();
   INFO("PARAGON_SEED=" << seed << ", " << std::string{Subject::target::name});
   std::mt19937 random{seed};
@@ -290,7 +331,7 @@ std::vector<float> random_integers(std::mt19937& random, int count) {
 }
 
 TEST_CASE_TEMPLATE_DEFINE("folds, and the lane of an index", Subject, folds) {
-  if (!runs_here<typename Subject::target>()) return;
+  if (!Subject::runs()) return;
   using lanes = typename Subject::lanes;
   constexpr int slots = lanes::column_slots, count = lanes::wave_size;
   const std::uint32_t seed = fresh_seed();
@@ -324,5 +365,53 @@ TEST_CASE_TEMPLATE_DEFINE("folds, and the lane of an index", Subject, folds) {
   CHECK(over_column.download() == column_sums);
 }
 TEST_CASE_TEMPLATE_APPLY(folds, subjects);
+
+/// Numbers as two terms, and what the two add up to again.
+template <class Subject> struct terms_kernel {
+  using lanes = typename Subject::lanes;
+  struct arguments {
+    const float* numbers;  ///< [columns / 2][4]
+    float* joined;         ///< [wave_size][4]
+  };
+  using target = typename Subject::target;
+  using kv = typename Subject::element;
+  static constexpr int max_waves = 1;
+
+  static PARAGON_DEVICE void run(const arguments& arguments, std::byte*) {
+    using terms = typename Subject::atom::terms_type;
+    const int lane = Subject::wave::lane();
+    const float* mine = arguments.numbers + lanes::column(lane, 0) % terms::distinct_columns * 4;
+    const float four[4] = {mine[0], mine[1], mine[2], mine[3]};
+    const auto term = platform::widen_fp8<kv>(terms::pack(four));
+    PARAGON_UNROLL
+    for (int i = 0; i < 4; ++i)
+      arguments.joined[lane * 4 + i] = terms::join(platform::float_of(term.w[i]) * terms::weight());
+  }
+};
+
+TEST_CASE_TEMPLATE_DEFINE("two terms hold every bf16 number down to 2^-10 of the largest", Subject, two_terms) {
+  using lanes = typename Subject::lanes;
+  if constexpr (lanes::terms == 2) {
+    if (!Subject::runs()) return;
+    const std::uint32_t seed = fresh_seed();
+    INFO("PARAGON_SEED=" << seed << ", " << std::string{Subject::target::name});
+    std::mt19937 random{seed};
+    std::uniform_real_distribution<float> exponent{-3.0f, 7.0f};
+    for (int round = 0; round < 50; ++round) {
+      std::vector<float> numbers, expected;
+      for (int i = 0; i < lanes::columns / 2 * 4; ++i)
+        numbers.push_back(
+            static_cast<float>(paragon::bf16{std::exp2(exponent(random)) * (random() % 2 == 0 ? 1 : -1)}));
+      for (int lane = 0; lane < lanes::wave_size; ++lane)
+        for (int i = 0; i < 4; ++i)
+          expected.push_back(numbers[size(lanes::column(lane, 0) % (lanes::columns / 2) * 4 + i)]);
+      const device_buffer<float> device_numbers(numbers);
+      device_buffer<float> joined(expected.size());
+      run_kernel<terms_kernel<Subject>>(1, 1, 0, {device_numbers.data(), joined.data()});
+      CHECK(joined.download() == expected);
+    }
+  }
+}
+TEST_CASE_TEMPLATE_APPLY(two_terms, subjects);
 
 }  // namespace atom_test

@@ -36,7 +36,8 @@ template <class F> void on_every_device(std::mt19937& random, int compute_units,
 #if PARAGON_PLATFORM_HOST
   using paragon::platform::target_family;
   using namespace paragon::platform::target;
-  const paragon::platform::device_info families[] = {{"host as cdna", cdna::family, 0, {}},
+  const paragon::platform::device_info families[] = {{"host as cdna2", cdna2::family, 0, {}},
+                                                     {"host as cdna3", cdna3::family, 0, {}},
                                                      {"host as rdna3", rdna3::family, 0, {}},
                                                      {"host as rdna4", rdna4::family, 0, {}},
                                                      {"host as sm80", sm80::family, 0, {}}};

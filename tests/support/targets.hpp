@@ -8,11 +8,11 @@
 
 namespace paragon_test {
 
-/// True if kernels of this target can be launched: the host runs all of them, a GPU those of its family.
+/// True if kernels of this target can be launched: the host runs all of them, a GPU those for its family.
 template <class Target> bool runs_here() {
   if (PARAGON_PLATFORM_HOST == 1) return true;
   paragon::platform::device_info device;
-  return paragon::platform::query_device(device).ok() && device.family == Target::family;
+  return paragon::platform::query_device(device).ok() && Target::runs_on(device.family);
 }
 
 }  // namespace paragon_test

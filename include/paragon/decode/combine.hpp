@@ -18,21 +18,26 @@ PARAGON_HD constexpr int fan_in_of(int parts) {
   return root;
 }
 
-/// Merges the states of a workgroup's token waves into those of token wave 0, pairwise through shared memory. All waves
-/// call it; shared memory is free again only after the next barrier.
+/// Merges the states of a workgroup's token waves into those of token wave 0, pairwise through shared memory, as many
+/// at a time as that has room for. All waves call it; shared memory is free again only after the next barrier.
 template <class Shape>
 PARAGON_DEVICE void combine_waves(running_state<Shape>& state, const wave_grid& grid, const wave_role& role,
                                   std::byte* shared) {
   constexpr int state_floats = Shape::state_registers * Shape::lanes::wave_size;
   float* states = reinterpret_cast<float*>(shared + Shape::flag_bytes);
-  const int place = role.place(grid), places = grid.places();
+  const int places = grid.places(), at_once = Shape::states_handed(grid);
   PARAGON_UNROLL_BY(1)
   for (int half = grid.token / 2; half > 0; half /= 2) {
-    platform::barrier();
-    if (role.token >= half && role.token < 2 * half)
-      state.save(states + ((role.token - half) * places + place) * state_floats);
-    platform::barrier();
-    if (role.token < half) state.merge(states + (role.token * places + place) * state_floats);
+    const int pair = (role.token & (half - 1)) * places + role.place(grid);  // token waves are a power of two
+    PARAGON_UNROLL_BY(1)
+    for (int first = 0; first < half * places; first += at_once) {
+      const bool mine = pair >= first && pair < first + at_once;
+      float* memory = states + (pair - first) * state_floats;
+      platform::barrier();
+      if (mine && role.token >= half && role.token < 2 * half) state.save(memory);
+      platform::barrier();
+      if (mine && role.token < half) state.merge(memory);
+    }
   }
 }
 

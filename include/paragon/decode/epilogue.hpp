@@ -13,20 +13,25 @@ template <class Traits, class Shape> class epilogue {
   using wave = platform::wave_ops<lanes::wave_size>;
   using item_type = item_view<Traits, Shape>;
   using out = typename Traits::out;
-  static constexpr float shift = online_softmax<Traits, Shape>::shift;
+  using softmax_type = online_softmax<Traits, Shape>;
+  static constexpr float shift = softmax_type::shift;
   static constexpr bool has_sinks = Traits::variant::template has<attention_sinks>;
 
  public:
-  static PARAGON_DEVICE void write(const item_type& item, const running_state<Shape>& state, int slice) {
+  static PARAGON_DEVICE void write(const item_type& item, running_state<Shape>& state, int slice) {
+    if constexpr (lanes::terms == 2) join_terms(state);
     PARAGON_UNROLL
     for (int cb = 0; cb < Shape::column_blocks; ++cb) {
       PARAGON_UNROLL
       for (int slot = 0; slot < lanes::column_slots; ++slot) {
-        const int column = cb * lanes::columns + lanes::column(wave::lane(), slot);
-        const auto row = item.row(column);
+        const int column = lanes::column(wave::lane_again(), slot);
+        const int number = Shape::row_of(cb, column);
+        const auto row = item.row(number);
         const std::int64_t token = std::int64_t{item.lengths.query_begin} + row.token;
         // The bound on the token keeps writes inside the outputs whatever the tables hold.
-        if (!item.has_row(column) || token < 0 || token >= item.arguments().out.tokens) continue;
+        if (column >= Shape::block_columns || !item.has_row(number) || token < 0 ||
+            token >= item.arguments().out.tokens)
+          continue;
         const denominator d = finish(item, state.maximum[cb][slot], state.sum[cb][slot], row.head);
         write_row(state, cb, slot, slice, d.factor,
                   item.arguments().out.data +
@@ -38,24 +43,38 @@ template <class Traits, class Shape> class epilogue {
   }
 
  private:
+  static PARAGON_DEVICE void join_terms(running_state<Shape>& state) {
+    using terms = typename Shape::atom::terms_type;
+    PARAGON_UNROLL
+    for (auto& block : state.output) {
+      PARAGON_UNROLL
+      for (auto& sums : block) {
+        PARAGON_UNROLL
+        for (float& value : sums.value) value = terms::join(value * terms::weight());
+      }
+    }
+  }
+
   struct denominator {
     float factor;  ///< from the state's output to the result
     float lse;     ///< base 2
   };
 
-  static PARAGON_DEVICE denominator finish(const item_type& item, float maximum, float sum, int head) {
+  static PARAGON_DEVICE denominator finish(const item_type& item, float maximum,
+                                           const float (&sums)[running_state<Shape>::kinds], int head) {
+    const float sum = sums[0];
     if (!(sum > 0.0f) && !std::isnan(sum)) return {0.0f, minus_infinity};
+    const float divisor = sums[softmax_type::sums_products ? 1 : 0];
     float factor = item.arguments().out_factor;
     if constexpr (!Traits::descale::by_token) factor *= item.arguments().descale.value_factor(item.kv_head);
     if constexpr (has_sinks) {
       const auto& sinks = static_cast<const attention_sinks&>(item.arguments().variant);
-      const float sink = sinks.logits[head] * std::numbers::log2e_v<float>;
-      const float both = fmaxf(maximum, sink);
-      const float rescale = platform::exp2(maximum - both);
-      const float total = sum * rescale + platform::exp2(sink - both + shift);
-      return {factor * rescale / total, both + platform::log2(total) - shift};
+      const float logit = sinks.logits[head] * std::numbers::log2e_v<float>;
+      const float both = fmaxf(maximum, logit);
+      const float rescale = platform::exp2(maximum - both), sink = platform::exp2(logit - both + shift);
+      return {factor * rescale / (divisor * rescale + sink), both + platform::log2(sum * rescale + sink) - shift};
     } else {
-      return {factor / sum, maximum + platform::log2(sum) - shift};
+      return {factor / divisor, maximum + platform::log2(sum) - shift};
     }
   }
 
@@ -66,7 +85,7 @@ template <class Traits, class Shape> class epilogue {
     for (int r = 0; r < lanes::sums; ++r) {
       if (lanes::sum_slot(r) != slot || lanes::sum_sub_row(r) != 0) continue;
       const int first_dim =
-          slice * Shape::value_blocks * Shape::value_block + lanes::sum_index(wave::lane(), r) * Shape::value_run;
+          slice * Shape::value_blocks * Shape::value_block + lanes::sum_index(wave::lane_again(), r) * Shape::value_run;
       PARAGON_UNROLL
       for (int vb = 0; vb < Shape::value_blocks; ++vb) {
         const int dim = first_dim + vb * Shape::value_block;

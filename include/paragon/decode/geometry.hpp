@@ -32,11 +32,11 @@ struct decode_geometry {
   int arrivals() const { return tree_levels * 2 * workgroups; }
 };
 
-/// Calls f(column blocks) with the number for `rows` query rows: two where the atom is narrow and the rows are many, so
-/// that a tile of keys is read once for twice the rows.
-template <class Target, class F> constexpr void with_column_blocks(int rows, F f) {
-  if constexpr (Target::family == platform::target_family::sm80) {
-    if (rows > mma::atom<Target, fp16>::columns) return f(std::integral_constant<int, 2>{});
+/// Calls f(column blocks) with the number for `rows` query rows: two where a block has eight rows and the rows are
+/// more, so that a tile of keys is read once for twice the rows. `Shape` is that of one block.
+template <class Shape, class F> constexpr void with_column_blocks(int rows, F f) {
+  if constexpr (Shape::block_columns == 8) {
+    if (rows > Shape::block_columns) return f(std::integral_constant<int, 2>{});
   }
   f(std::integral_constant<int, 1>{});
 }
@@ -87,8 +87,11 @@ template <class Config, class F> status with_kernel(const decode_arguments<Confi
   const plan::batch batch = make_batch(r);
   status result = status::failure(status_code::unsupported_device, "this build has no kernels for %s", device.name);
   platform::targets::visit(device.family, [&]<class Target>(Target) {
-    with_column_blocks<Target>(batch.group_size * batch.queries.per_request, [&](auto column_blocks) {
-      using kernel = decode_kernel<typename Config::traits, Target, column_blocks>;
+    using traits = typename Config::traits;
+    using target = typename traits::template kernel_target<Target>;
+    using narrow = typename decode_kernel<traits, target, 1>::shape;
+    with_column_blocks<narrow>(batch.group_size * batch.queries.per_request, [&](auto column_blocks) {
+      using kernel = decode_kernel<traits, target, column_blocks>;
       decode_geometry geometry{};
       result = make_geometry<kernel>(batch, device, geometry);
       if (result.ok()) result = f.template operator()<kernel>(geometry);

@@ -47,10 +47,10 @@ template <class Traits, class Shape> class item_view {
   PARAGON_DEVICE const kv* value_row(slot_of_token at) const { return values_ + value_offset(at); }
   /// Elements from the head's first row to a token's.
   PARAGON_DEVICE std::int64_t key_offset(slot_of_token at) const {
-    return inside(at.page) * a_.keys.strides.page + at.slot * a_.keys.strides.slot;
+    return scaled(inside(at.page), a_.keys.strides.page) + scaled(at.slot, a_.keys.strides.slot);
   }
   PARAGON_DEVICE std::int64_t value_offset(slot_of_token at) const {
-    return inside(at.page) * a_.values.strides.page + at.slot * a_.values.strides.slot;
+    return scaled(inside(at.page), a_.values.strides.page) + scaled(at.slot, a_.values.strides.slot);
   }
   PARAGON_DEVICE const kv* keys() const { return keys_; }
   PARAGON_DEVICE const kv* values() const { return values_; }
@@ -96,7 +96,13 @@ template <class Traits, class Shape> class item_view {
  private:
   static constexpr bool has_window = Traits::variant::template has<sliding_window>;
   /// Applied where a page is used, not where it is looked up, so that nothing waits for the table before it must.
-  PARAGON_DEVICE std::int64_t inside(std::uint32_t page) const { return page < a_.pages ? page : a_.pages - 1; }
+  PARAGON_DEVICE std::uint32_t inside(std::uint32_t page) const { return page < a_.pages ? page : a_.pages - 1; }
+  /// n * stride by multiplications of 32 bits.
+  static PARAGON_DEVICE std::int64_t scaled(std::uint32_t n, std::int64_t stride) {
+    const auto bits = static_cast<std::uint64_t>(stride);
+    const std::uint32_t high = n * static_cast<std::uint32_t>(bits >> 32);
+    return static_cast<std::int64_t>(std::uint64_t{n} * static_cast<std::uint32_t>(bits) + (std::uint64_t{high} << 32));
+  }
 
   const kernel_arguments<Traits>& a_;
 

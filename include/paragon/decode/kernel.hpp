@@ -15,9 +15,12 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
   using arguments = kernel_arguments<Traits>;
   using target = Target;
   using kv = typename Traits::kv;
-  using shape = tile_shape<Target, typename Traits::fragment, kv, Traits::head_dim, Traits::value_dim, ColumnBlocks>;
+  using shape = tile_shape<Target, typename Traits::template fragment<Target>, kv, Traits::head_dim, Traits::value_dim,
+                           ColumnBlocks>;
   static constexpr int max_waves = shape::max_waves;
-  static constexpr int resident_waves = shape::resident_waves;
+  /// Logits that are mapped, and factors per token, take registers of their own.
+  static constexpr bool plain = !Traits::variant::maps_logits && !Traits::descale::by_token;
+  static constexpr int resident_waves = plain || shape::path != tile_path::rolling ? shape::resident_waves : 8;
 
   static PARAGON_DEVICE void run(const arguments& a, std::byte* shared) {
     const plan::start start = my_start(a);
@@ -33,6 +36,7 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
   using wave = platform::wave_ops<lanes::wave_size>;
   using item_type = item_view<Traits, shape>;
   using state_type = running_state<shape>;
+  using softmax_type = online_softmax<Traits, shape>;
 
   static PARAGON_DEVICE std::int64_t units(const arguments& a) { return a.scratch.unit_indptr[a.batch.requests.count]; }
   static PARAGON_DEVICE plan::start my_start(const arguments& a) { return a.scratch.starts[platform::workgroup()]; }
@@ -122,7 +126,7 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
   }
 
   static PARAGON_DEVICE void write(const arguments& a, const plan::segment& s, const wave_role& role,
-                                   const state_type& state) {
+                                   state_type& state) {
     if (role.token == 0) epilogue<Traits, shape>::write(item_type{a, s, role}, state, role.slice);
   }
 
@@ -164,7 +168,7 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
     };
     receive();
     query.set();
-    online_softmax<Traits, shape> softmax;
+    softmax_type softmax;
     softmax.begin(item, query);
     for (;;) {
       multiply(tile, item, token, query, softmax, state);
@@ -183,7 +187,7 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
     const tokens part{item, s, role};
     query_tile<Traits, shape> query;
     load_query(item, role, shared, query);
-    online_softmax<Traits, shape> softmax;
+    softmax_type softmax;
     softmax.begin(item, query);
     state.clear();
     if (part.begin >= part.end) return;  // this wave has no part in the segment
@@ -195,8 +199,8 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
   }
 
   static PARAGON_DEVICE void load_and_multiply(const item_type& item, const tokens& part, int slice,
-                                               const query_tile<Traits, shape>& query,
-                                               const online_softmax<Traits, shape>& softmax, state_type& state) {
+                                               const query_tile<Traits, shape>& query, const softmax_type& softmax,
+                                               state_type& state) {
     constexpr bool ahead = shape::path == tile_path::registers;
     int token = part.begin;
     key_value_tile<Traits, shape> tile;
@@ -215,31 +219,30 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
   /// The last tile asks for another one like any, which the loads' clamp keeps inside the cache: were that under a
   /// condition, the loads under way could not be counted.
   static PARAGON_DEVICE void roll(const item_type& item, const tokens& part, int slice,
-                                  const query_tile<Traits, shape>& query, const online_softmax<Traits, shape>& softmax,
+                                  const query_tile<Traits, shape>& query, const softmax_type& softmax,
                                   state_type& state) {
     rolling_tile<Traits, shape> tile{item, slice};
     int token = part.begin;
     tile.look_up_keys(item, token);
     tile.look_up_values(item, token);
     tile.request_keys(item, token + part.step);
-    tile.request_values(item, token + part.step, slice);
-    for (;;) {
-      typename online_softmax<Traits, shape>::scores_type scores{};
+    do {
+      tile.request_values(item, token + part.step, slice);
+      platform::schedule_barrier();  // behind the next keys they would be waited for with them
+      typename softmax_type::scores_type scores{};
       tile.score(query, scores);
       tile.request_keys(item, token + 2 * part.step);
       softmax.absorb(item, token, scores, state);
       accumulate(tile, scores, state);
       token += part.step;
-      if (token >= part.end) break;
-      tile.request_values(item, token + part.step, slice);
-    }
+    } while (token < part.end);
   }
 
   template <class Tile>
   static PARAGON_DEVICE void multiply(const Tile& tile, const item_type& item, int token,
-                                      const query_tile<Traits, shape>& query,
-                                      const online_softmax<Traits, shape>& softmax, state_type& state) {
-    typename online_softmax<Traits, shape>::scores_type scores{};
+                                      const query_tile<Traits, shape>& query, const softmax_type& softmax,
+                                      state_type& state) {
+    typename softmax_type::scores_type scores{};
     tile.score(item, token, query, scores);
     softmax.absorb(item, token, scores, state);
     accumulate(tile, scores, state);
@@ -259,25 +262,45 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
   }
 
   template <class Tile>
-  static PARAGON_DEVICE void accumulate(const Tile& tile,
-                                        const typename online_softmax<Traits, shape>::scores_type& probabilities,
+  static PARAGON_DEVICE void accumulate(const Tile& tile, const typename softmax_type::scores_type& probabilities,
                                         state_type& state) {
     PARAGON_UNROLL
-    for (int sub = 0; sub < shape::sub_tiles; ++sub) {
+    for (int part = 0; part < shape::operand_tiles; ++part) {
       mma::b_fragment<lanes> operand[shape::column_blocks];
       PARAGON_UNROLL
-      for (int cb = 0; cb < shape::column_blocks; ++cb) operand[cb] = shape::atom::transpose(probabilities[sub][cb]);
-      tile.accumulate(sub, operand, state.output);
+      for (int cb = 0; cb < shape::column_blocks; ++cb) {
+        if constexpr (lanes::score_tiles == 2)
+          operand[cb] = shape::atom::transpose(probabilities[2 * part][cb], probabilities[2 * part + 1][cb]);
+        else
+          operand[cb] = shape::atom::transpose(probabilities[part][cb]);
+        if constexpr (softmax_type::sums_products) add_products(operand[cb], state.sum[cb][0][1]);
+      }
+      tile.accumulate(part, operand, state.output);
     }
   }
 
-  /// Lanes have summed their own tokens; a column's sum is over all of them.
+  /// Adds the probabilities as they are multiplied, all tokens of a column at once.
+  static PARAGON_DEVICE void add_products(const mma::b_fragment<lanes>& probabilities, float& sum) {
+    constexpr std::uint32_t four_ones = kv{1.0f}.bits * 0x01010101u;
+    mma::a_fragment<lanes> ones;
+    PARAGON_UNROLL
+    for (std::uint32_t& word : ones.word) word = four_ones;
+    mma::sum_fragment<lanes> sums{};
+    shape::atom::multiply(sums, ones, probabilities);
+    sum += sums.value[0];
+  }
+
+  /// Lanes have summed their own tokens, and one term of all tokens; a column's sums are over all of both.
   static PARAGON_DEVICE void fold_sums(state_type& state) {
     PARAGON_UNROLL
     for (int cb = 0; cb < shape::column_blocks; ++cb) {
       PARAGON_UNROLL
-      for (int slot = 0; slot < lanes::column_slots; ++slot)
-        state.sum[cb][slot] = lanes::fold_column(state.sum[cb][slot], [](float x, float y) { return x + y; });
+      for (int slot = 0; slot < lanes::column_slots; ++slot) {
+        auto& sum = state.sum[cb][slot];
+        sum[0] = lanes::fold_column(sum[0], [](float x, float y) { return x + y; });
+        if constexpr (softmax_type::sums_products)
+          sum[1] = shape::atom::terms_type::join(sum[1] * shape::atom::terms_type::weight());
+      }
     }
   }
 };

@@ -24,7 +24,7 @@ template <class Traits, class Shape> class key_value_tile {
     PARAGON_UNROLL
     for (int s = 0; s < Shape::sub_tiles; ++s) {
       if constexpr (holds_keys) load_keys(item, token, s);
-      load_values(item, token, s, slice);
+      if (s < Shape::operand_tiles) load_values(item, token, s, slice);
     }
   }
 
@@ -42,12 +42,12 @@ template <class Traits, class Shape> class key_value_tile {
     }
   }
 
-  /// output += V^T P^T for one sub-tile; `probabilities` per column block.
-  PARAGON_DEVICE void accumulate(int sub_tile, const mma::b_fragment<lanes> (&probabilities)[Shape::column_blocks],
+  /// output += V^T P^T for one operand of probabilities per column block.
+  PARAGON_DEVICE void accumulate(int part, const mma::b_fragment<lanes> (&probabilities)[Shape::column_blocks],
                                  mma::sum_fragment<lanes> (&output)[Shape::column_blocks][Shape::output_tiles]) const {
     PARAGON_UNROLL
     for (int vb = 0; vb < Shape::value_blocks; ++vb)
-      operands::accumulate_block(values_[sub_tile][vb], vb, probabilities, output);
+      operands::accumulate_block(values_[part][vb], vb, probabilities, output);
   }
 
  private:
@@ -69,18 +69,19 @@ template <class Traits, class Shape> class key_value_tile {
     }
   }
 
-  PARAGON_DEVICE void load_values(const item_type& item, int token, int s, int slice) {
+  PARAGON_DEVICE void load_values(const item_type& item, int token, int part, int slice) {
     PARAGON_UNROLL
     for (int e = 0; e < lanes::depth_per_lane; ++e) {
       // Where a lane holds all tokens (RDNA 3), their addresses are scalars: more of them at once than there are
       // registers.
       if (e == 8) platform::schedule_barrier();
-      const kv* row = item.value_row(item.locate(token + 16 * s + lanes::token(wave::lane(), e)));
+      const kv* row =
+          item.value_row(item.locate(token + 16 * lanes::score_tiles * part + lanes::token(wave::lane(), e)));
       PARAGON_UNROLL
       for (int vb = 0; vb < Shape::value_blocks; ++vb) {
         const int dim = operands::value_dim(vb, slice);
-        values_[s][vb][e] = {};
-        if (operands::has_values(dim)) values_[s][vb][e] = platform::load_streaming<Shape::value_load>(row + dim);
+        values_[part][vb][e] = {};
+        if (operands::has_values(dim)) values_[part][vb][e] = platform::load_streaming<Shape::value_load>(row + dim);
       }
     }
   }
@@ -103,7 +104,7 @@ template <class Traits, class Shape> class key_value_tile {
   }
 
   key_rows keys_[holds_keys ? Shape::sub_tiles : 1][holds_keys ? Shape::key_blocks : 1];
-  value_rows values_[Shape::sub_tiles][Shape::value_blocks];
+  value_rows values_[Shape::operand_tiles][Shape::value_blocks];
 };
 
 }  // namespace paragon

@@ -8,17 +8,20 @@ namespace paragon {
 /// The query rows of a wave as operand B of the score product, in the order of dims in which key blocks are loaded:
 /// step s of block b of a lane are dims  b * key_block + group * key_run + s * depth_per_lane + e.
 ///
-/// bf16 queries meet fp8 keys as fp16: each row is multiplied by a power of two that brings its largest element to
-/// [2^14, 2^15), so that every element within 2^38 of the largest keeps its eight bits; `unscale` takes it back out.
+/// bf16 queries meet fp8 keys as fp16, or as two fp8 terms (mma/split.hpp): each row is multiplied by a power of two
+/// that brings its largest element to [2^14, 2^15), so that every element within 2^38 of the largest keeps its eight
+/// bits, or to [2^6, 2^7); `unscale` takes it back out.
 template <class Traits, class Shape> class query_tile {
   using atom = typename Shape::atom;
   using lanes = typename Shape::lanes;
   using wave = platform::wave_ops<lanes::wave_size>;
   using element = typename Traits::query;
-  using fragment = typename Traits::fragment;
+  using fragment = typename Shape::element;
   static constexpr bool rescaled = !std::is_same_v<element, fragment>;
   static constexpr int steps = Shape::key_blocks * Shape::key_steps;
-  static constexpr int step_words = lanes::depth_per_lane / 2;
+  static constexpr int step_words = lanes::depth_words;
+  static constexpr bool splits = lanes::terms == 2;
+  static constexpr int largest_exponent = splits ? 6 : 14;
   static constexpr int run_words = Shape::key_run / 2;
 
  public:
@@ -102,7 +105,7 @@ template <class Traits, class Shape> class query_tile {
   };
 
   static PARAGON_DEVICE const element* row_data(const item_view<Traits, Shape>& item, int cb) {
-    const auto row = item.row(cb * lanes::columns + lanes::index(wave::lane()));
+    const auto row = item.row(Shape::row_of(cb, lanes::index(wave::lane_again())));
     const heads_view<const element>& q = item.arguments().query;
     const int token = item.lengths.query_begin + row.token, last = q.tokens - 1;
     const std::int64_t inside = token < 0 ? 0 : token < last ? token : last;
@@ -112,7 +115,7 @@ template <class Traits, class Shape> class query_tile {
   /// A lane's part of a key block; zeros past the head dim.
   static PARAGON_DEVICE run load_run(const element* data, int block) {
     constexpr bool padded = Shape::key_blocks * Shape::key_block != Traits::head_dim;
-    const int first_dim = block * Shape::key_block + lanes::group(wave::lane()) * Shape::key_run;
+    const int first_dim = block * Shape::key_block + lanes::group(wave::lane_again()) * Shape::key_run;
     run result{};
     PARAGON_UNROLL
     for (int i = 0; i < Shape::key_run; i += 8) {
@@ -135,24 +138,33 @@ template <class Traits, class Shape> class query_tile {
   }
   static PARAGON_DEVICE void rescale(run& r, float scale) {
     PARAGON_UNROLL
-    for (std::uint32_t& word : r.word) word = platform::pack<fragment>(widen(word, 0) * scale, widen(word, 1) * scale);
+    for (int w = 0; w < run_words; w += splits ? 2 : 1) {
+      if constexpr (splits) {
+        const float four[4] = {widen(r.word[w], 0) * scale, widen(r.word[w], 1) * scale,
+                               widen(r.word[w + 1], 0) * scale, widen(r.word[w + 1], 1) * scale};
+        r.word[w / 2] = atom::terms_type::pack(four);
+      } else {
+        r.word[w] = platform::pack<fragment>(widen(r.word[w], 0) * scale, widen(r.word[w], 1) * scale);
+      }
+    }
   }
 
   /// The power of two for a row whose largest element in this lane is given: all lanes that hold a part of it agree.
   /// Exponents are kept where both the factor and its inverse are normal numbers.
   PARAGON_DEVICE float row_scale(float largest, int cb) {
     const float row_largest = lanes::fold_depth(largest, [](float x, float y) { return fmaxf(x, y); });
-    const int exponent = 14 + 127 + 127 - static_cast<int>(platform::bits_of(row_largest) >> 23);
+    const int exponent = largest_exponent + 127 + 127 - static_cast<int>(platform::bits_of(row_largest) >> 23);
     const int kept = exponent < 2 ? 2 : exponent < 252 ? exponent : 252;
-    const float inverse = platform::float_of(static_cast<std::uint32_t>(254 - kept) << 23);
+    float inverse = platform::float_of(static_cast<std::uint32_t>(254 - kept) << 23);
+    if constexpr (splits) inverse *= atom::terms_type::weight();
     PARAGON_UNROLL
     for (int slot = 0; slot < lanes::column_slots; ++slot)
-      unscale_[cb][slot] = wave::shuffle(inverse, lanes::lane_of_index(lanes::column(wave::lane(), slot)));
+      unscale_[cb][slot] = wave::shuffle(inverse, lanes::lane_of_index(lanes::column(wave::lane_again(), slot)));
     return platform::float_of(static_cast<std::uint32_t>(kept) << 23);
   }
 
   PARAGON_DEVICE operand* address(int cb, int step) const {
-    const int slot = lanes::group(wave::lane()) * lanes::index_lanes + lanes::index(wave::lane());
+    const int slot = lanes::group(wave::lane_again()) * lanes::index_lanes + lanes::index(wave::lane_again());
     return reinterpret_cast<operand*>(shared_) + ((cb * steps + step) * lanes::groups * lanes::index_lanes + slot);
   }
 

@@ -18,24 +18,25 @@ template <class Traits, class Shape> class rolling_tile {
   using slot_of_token = typename item_type::slot_of_token;
   using scores_type = mma::sum_fragment<lanes>[Shape::sub_tiles][Shape::column_blocks];
 
-  static constexpr int value_tokens = Shape::sub_tiles * lanes::depth_per_lane;  ///< that a lane has values of
+  static constexpr int value_tokens = Shape::operand_tiles * lanes::depth_per_lane;  ///< that a lane has values of
   static_assert(lanes::rows_per_lane == 1 && lanes::index_lanes == 16 && value_tokens <= 16,
                 "the lanes of a row of 16 find the rows of its values");
 
  public:
   PARAGON_DEVICE rolling_tile(const item_type& item, int slice)
-      : key_dims_{item.keys() + operands::key_dim(0)}, value_dims_{item.values() + operands::value_dim(0, slice)} {}
+      : key_dims_{item.keys() + operands::key_dim(0)},
+        value_dims_{item.values() + operands::value_dim(0, slice)},
+        key_token_{lanes::index(wave::lane_again())},
+        value_token_{value_token(wave::lane_again())} {}
 
   /// Finds the keys of the tile that starts at `token`.
   PARAGON_DEVICE void look_up_keys(const item_type& item, int token) {
     PARAGON_UNROLL
-    for (int s = 0; s < Shape::sub_tiles; ++s) key_at_[s] = item.locate(token + 16 * s + operands::key_token(0));
+    for (int s = 0; s < Shape::sub_tiles; ++s) key_at_[s] = item.locate(token + 16 * s + key_token_);
   }
   /// Finds the values of the tile that starts at `token`: each lane one token of those that its row of 16 lanes needs.
   PARAGON_DEVICE void look_up_values(const item_type& item, int token) {
-    const int lane = wave::lane(), mine = lane % value_tokens;
-    value_at_ =
-        item.locate(token + 16 * (mine / lanes::depth_per_lane) + lanes::token(lane, mine % lanes::depth_per_lane));
+    value_at_ = item.locate(token + value_token_);
   }
 
   /// Asks for the keys that were looked up, and looks up those of the tile at `following`.
@@ -57,13 +58,13 @@ template <class Traits, class Shape> class rolling_tile {
   /// Asks for the values that were looked up, and looks up those of the tile at `following`.
   PARAGON_DEVICE void request_values(const item_type& item, int following, int slice) {
     const std::int64_t row = item.value_offset(value_at_);
-    for_each_value_token([&](auto at, int s, int e) {
+    for_each_value_token([&](auto at, int part, int e) {
       const kv* values = value_dims_ + wave::template broadcast_in_row<at>(row);
       PARAGON_UNROLL
       for (int vb = 0; vb < Shape::value_blocks; ++vb) {
-        values_[s][vb][e] = {};
+        values_[part][vb][e] = {};
         if (operands::has_values(operands::value_dim(vb, slice)))
-          values_[s][vb][e] = platform::load_streaming<Shape::value_load>(values + vb * Shape::value_block);
+          values_[part][vb][e] = platform::load_streaming<Shape::value_load>(values + vb * Shape::value_block);
       }
     });
     look_up_values(item, following);
@@ -78,16 +79,22 @@ template <class Traits, class Shape> class rolling_tile {
     }
   }
 
-  /// output += V^T P^T for one sub-tile; `probabilities` per column block.
-  PARAGON_DEVICE void accumulate(int sub_tile, const mma::b_fragment<lanes> (&probabilities)[Shape::column_blocks],
+  /// output += V^T P^T for one operand of probabilities per column block.
+  PARAGON_DEVICE void accumulate(int part, const mma::b_fragment<lanes> (&probabilities)[Shape::column_blocks],
                                  mma::sum_fragment<lanes> (&output)[Shape::column_blocks][Shape::output_tiles]) const {
     PARAGON_UNROLL
     for (int vb = 0; vb < Shape::value_blocks; ++vb)
-      operands::accumulate_block(values_[sub_tile][vb], vb, probabilities, output);
+      operands::accumulate_block(values_[part][vb], vb, probabilities, output);
   }
 
  private:
-  /// Calls f(lane of the row that knows the token, sub-tile, element).
+  /// The token of a tile that a lane finds for its row of 16 lanes.
+  static PARAGON_DEVICE int value_token(int lane) {
+    const int mine = lane % value_tokens;
+    return 16 * lanes::score_tiles * (mine / lanes::depth_per_lane) + lanes::token(lane, mine % lanes::depth_per_lane);
+  }
+
+  /// Calls f(lane of the row that knows the token, operand, element).
   template <class F> static PARAGON_DEVICE void for_each_value_token(F f) {
     [&]<int... At>(std::integer_sequence<int, At...>) {
       (f(std::integral_constant<int, At>{}, At / lanes::depth_per_lane, At % lanes::depth_per_lane), ...);
@@ -97,8 +104,10 @@ template <class Traits, class Shape> class rolling_tile {
 
   const kv* key_dims_;  ///< the lane's part of the head's first row
   const kv* value_dims_;
+  int key_token_;
+  int value_token_;
   typename operands::key_rows keys_[Shape::sub_tiles][Shape::key_blocks];
-  typename operands::value_rows values_[Shape::sub_tiles][Shape::value_blocks];
+  typename operands::value_rows values_[Shape::operand_tiles][Shape::value_blocks];
   slot_of_token key_at_[Shape::sub_tiles];
   slot_of_token value_at_;
 };

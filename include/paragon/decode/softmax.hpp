@@ -10,7 +10,8 @@ namespace paragon {
 /// Online softmax of a wave's columns in base 2: turns score tiles into probabilities relative to the running maximum.
 ///
 /// fp16 probabilities are multiplied by 2^15, so that the largest is 32768 and those down to 2^-29 of it stay normal
-/// numbers (gfx90a's matrix unit takes subnormals for zero); the factor cancels between output and sum.
+/// numbers (gfx90a's matrix unit takes subnormals for zero), fp8 ones by as much as their two terms allow; the factor
+/// cancels between output and sum.
 template <class Traits, class Shape> class online_softmax {
   using lanes = typename Shape::lanes;
   using wave = platform::wave_ops<lanes::wave_size>;
@@ -21,7 +22,15 @@ template <class Traits, class Shape> class online_softmax {
 
  public:
   using scores_type = mma::sum_fragment<lanes>[Shape::sub_tiles][Shape::column_blocks];
-  static constexpr float shift = std::is_same_v<typename Traits::fragment, fp16> ? 15.0f : 0.0f;
+  static constexpr float shift = [] {
+    if constexpr (lanes::terms == 2)
+      return static_cast<float>(Shape::atom::terms_type::largest);
+    else
+      return std::is_same_v<typename Shape::element, fp16> ? 15.0f : 0.0f;
+  }();
+  /// Whether outputs are divided by the sum of the probabilities as they are multiplied, not as they are: two terms of
+  /// fp8 are so coarse that what they lose of many equal probabilities would show; it cancels against this sum.
+  static constexpr bool sums_products = lanes::terms == 2 && !by_token;
 
   PARAGON_DEVICE void begin(const item_type& item, const query_tile<Traits, Shape>& query) {
     float factor = item.arguments().softmax_scale;
@@ -31,7 +40,7 @@ template <class Traits, class Shape> class online_softmax {
     for (int cb = 0; cb < Shape::column_blocks; ++cb) {
       PARAGON_UNROLL
       for (int slot = 0; slot < lanes::column_slots; ++slot) {
-        row_[cb][slot] = item.row(cb * lanes::columns + lanes::column(wave::lane(), slot));
+        row_[cb][slot] = item.row(Shape::row_of(cb, lanes::column(wave::lane_again(), slot)));
         visible_[cb][slot] = item.visible(row_[cb][slot].token);
         factor_[cb][slot] = factor * query.unscale(cb, slot);
       }
@@ -54,7 +63,7 @@ template <class Traits, class Shape> class online_softmax {
   };
 
   static PARAGON_DEVICE int token_of(int token, int s, int r) {
-    return token + 16 * s + lanes::sum_index(wave::lane(), r) + lanes::index_lanes * lanes::sum_sub_row(r);
+    return token + 16 * s + lanes::sum_index(wave::lane_again(), r) + lanes::index_lanes * lanes::sum_sub_row(r);
   }
 
   PARAGON_DEVICE void to_logits(const item_type& item, int token, scores_type& scores, token_factors& values) const {
@@ -72,6 +81,7 @@ template <class Traits, class Shape> class online_softmax {
         for (int cb = 0; cb < Shape::column_blocks; ++cb) {
           float& x = scores[s][cb].value[r];
           x *= factor_[cb][lanes::sum_slot(r)];
+          if constexpr (lanes::terms == 2) x = Shape::atom::terms_type::join(x);
           if constexpr (by_token) x *= key_factor;
           if constexpr (maps_logits) x = mapped(item, x, cb, lanes::sum_slot(r), token_of(token, s, r));
         }
@@ -155,7 +165,7 @@ template <class Traits, class Shape> class online_softmax {
           const int slot = lanes::sum_slot(r);
           float& x = logits[s][cb].value[r];
           x = platform::exp2(x - (state.maximum[cb][slot] - shift));
-          state.sum[cb][slot] += x;
+          state.sum[cb][slot][0] += x;
           if constexpr (by_token) x *= values.value[s][r];
         }
       }

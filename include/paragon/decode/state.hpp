@@ -11,16 +11,18 @@ inline constexpr float minus_infinity = -std::numeric_limits<float>::infinity();
 
 /// The running result of attention over some of the tokens of a wave's rows, in registers:
 ///   sum = sum_t 2^(logit_t - maximum + shift),   output = sum_t 2^(logit_t - maximum + shift) * V_t
-/// with base-2 logits. Two states over disjoint tokens merge into the state over both.
+/// with base-2 logits. Where probabilities are multiplied as two terms (mma/split.hpp), there is a second sum, of
+/// these. Two states over disjoint tokens merge into the state over both.
 template <class Shape> struct running_state {
   using lanes = typename Shape::lanes;
   static constexpr int slots = lanes::column_slots;
+  static constexpr int kinds = lanes::terms;  ///< of sums
 
   /// Below every logit, yet finite, so that differences of maxima are numbers.
   static constexpr float no_maximum = -1e30f;
 
   float maximum[Shape::column_blocks][slots];
-  float sum[Shape::column_blocks][slots];
+  float sum[Shape::column_blocks][slots][kinds];
   mma::sum_fragment<lanes> output[Shape::column_blocks][Shape::output_tiles];
 
   PARAGON_DEVICE void clear() {
@@ -29,7 +31,8 @@ template <class Shape> struct running_state {
       PARAGON_UNROLL
       for (int slot = 0; slot < slots; ++slot) {
         maximum[cb][slot] = no_maximum;
-        sum[cb][slot] = 0.0f;
+        PARAGON_UNROLL
+        for (float& of_kind : sum[cb][slot]) of_kind = 0.0f;
       }
       PARAGON_UNROLL
       for (int tile = 0; tile < Shape::output_tiles; ++tile) output[cb][tile] = {};
@@ -39,7 +42,10 @@ template <class Shape> struct running_state {
   /// Multiplies a column's sum and output.
   PARAGON_DEVICE void scale(int cb, const float (&factor)[slots]) {
     PARAGON_UNROLL
-    for (int slot = 0; slot < slots; ++slot) sum[cb][slot] *= factor[slot];
+    for (int slot = 0; slot < slots; ++slot) {
+      PARAGON_UNROLL
+      for (float& of_kind : sum[cb][slot]) of_kind *= factor[slot];
+    }
     PARAGON_UNROLL
     for (int tile = 0; tile < Shape::output_tiles; ++tile) {
       PARAGON_UNROLL
@@ -56,7 +62,8 @@ template <class Shape> struct running_state {
       PARAGON_UNROLL
       for (int slot = 0; slot < slots; ++slot) {
         columns[2 * slot] = maximum[cb][slot];
-        columns[2 * slot + 1] = sum[cb][slot];
+        PARAGON_UNROLL
+        for (int kind = 0; kind < kinds; ++kind) columns[sum_at(slot, kind)] = sum[cb][slot][kind];
       }
       store(memory, cb, 0, columns);
       PARAGON_UNROLL
@@ -103,7 +110,9 @@ template <class Shape> struct running_state {
       PARAGON_UNROLL
       for (int slot = 0; slot < slots; ++slot) {
         factor[slot] = platform::exp2(columns.value[2 * slot] - maximum[cb][slot]);
-        sum[cb][slot] += factor[slot] * columns.value[2 * slot + 1];
+        PARAGON_UNROLL
+        for (int kind = 0; kind < kinds; ++kind)
+          sum[cb][slot][kind] += factor[slot] * columns.value[sum_at(slot, kind)];
       }
       PARAGON_UNROLL
       for (int tile = 0; tile < Shape::output_tiles; ++tile) {
@@ -124,16 +133,19 @@ template <class Shape> struct running_state {
     float value[4];
   };
 
+  static_assert(slots * kinds <= 2, "maxima and sums of a column block are one piece");
+  static PARAGON_HD constexpr int sum_at(int slot, int kind) { return 2 * (slot + kind) + 1; }
+
   // Per column block, a piece of maxima and sums and then the output's. Constants, so that one address serves all.
   static PARAGON_HD constexpr int piece_of(int tile, int r) { return 1 + (tile * lanes::sums + r) / 4; }
   static PARAGON_HD constexpr int place(int cb, int piece) {
     return (cb * (Shape::state_registers / Shape::column_blocks / 4) + piece) * lanes::wave_size;
   }
   static PARAGON_DEVICE four load(const float* memory, int cb, int piece) {
-    return reinterpret_cast<const four*>(memory)[platform::wave_ops<lanes::wave_size>::lane() + place(cb, piece)];
+    return reinterpret_cast<const four*>(memory)[platform::wave_ops<lanes::wave_size>::lane_again() + place(cb, piece)];
   }
   static PARAGON_DEVICE void store(float* memory, int cb, int piece, const float* values) {
-    reinterpret_cast<four*>(memory)[platform::wave_ops<lanes::wave_size>::lane() + place(cb, piece)] = {
+    reinterpret_cast<four*>(memory)[platform::wave_ops<lanes::wave_size>::lane_again() + place(cb, piece)] = {
         {values[0], values[1], values[2], values[3]}};
   }
 };

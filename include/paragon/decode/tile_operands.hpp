@@ -12,7 +12,8 @@ template <class Traits, class Shape> class tile_operands {
   using lanes = typename Shape::lanes;
   using wave = platform::wave_ops<lanes::wave_size>;
 
-  static constexpr int run_words = lanes::depth_per_lane / 2;
+  static constexpr int run_words = lanes::depth_words;
+  static constexpr bool converts = !std::is_same_v<kv, typename Shape::element>;
 
  public:
   static constexpr int key_loads = Shape::key_run * Shape::bytes / Shape::key_load;  ///< per lane, token and block
@@ -31,13 +32,14 @@ template <class Traits, class Shape> class tile_operands {
 
   /// The lane's first dim of a key block.
   static PARAGON_DEVICE int key_dim(int block) {
-    return block * Shape::key_block + lanes::group(wave::lane()) * Shape::key_run;
+    return block * Shape::key_block + lanes::group(wave::lane_again()) * Shape::key_run;
   }
   /// Row r of a lane is this token of the sub-tile.
   static PARAGON_DEVICE int key_token(int r) { return lanes::index(wave::lane()) + lanes::index_lanes * r; }
   /// The lane's first dim of a value block.
   static PARAGON_DEVICE int value_dim(int block, int slice) {
-    return (slice * Shape::value_blocks + block) * Shape::value_block + lanes::index(wave::lane()) * Shape::value_run;
+    return (slice * Shape::value_blocks + block) * Shape::value_block +
+           lanes::index(wave::lane_again()) * Shape::value_run;
   }
 
   /// A key run by `load(offset)` for each of its parts, in elements from the run's first; zeros past the head dim.
@@ -74,13 +76,18 @@ template <class Traits, class Shape> class tile_operands {
   static PARAGON_DEVICE void accumulate_block(
       const value_rows& rows, int vb, const mma::b_fragment<lanes> (&probabilities)[Shape::column_blocks],
       mma::sum_fragment<lanes> (&output)[Shape::column_blocks][Shape::output_tiles]) {
-    PARAGON_UNROLL
-    for (int x = 0; x < Shape::value_run; x += 2) accumulate_pair(rows, vb, x, probabilities, output);
+    if constexpr (sizeof(typename Shape::element) == 1) {
+      PARAGON_UNROLL
+      for (int x = 0; x < Shape::value_run; x += 4) accumulate_four(rows, vb, x, probabilities, output);
+    } else {
+      PARAGON_UNROLL
+      for (int x = 0; x < Shape::value_run; x += 2) accumulate_pair(rows, vb, x, probabilities, output);
+    }
   }
 
  private:
   static PARAGON_DEVICE void set_key_operand(const key_run& run, int step, std::uint32_t* operand) {
-    if constexpr (fp8_element<kv>) {
+    if constexpr (converts) {
       PARAGON_UNROLL
       for (int w = 0; w < run_words; w += 2) {
         const auto four = platform::unpack_fp8<kv>(run.word((step * run_words + w) / 2));
@@ -114,6 +121,35 @@ template <class Traits, class Shape> class tile_operands {
       PARAGON_UNROLL
       for (int cb = 0; cb < Shape::column_blocks; ++cb) atom::multiply(output[cb][tile + f], a[f], probabilities[cb]);
     }
+  }
+
+  /// The same for value dims x to x + 3 of fp8 that is not converted.
+  static PARAGON_DEVICE void accumulate_four(
+      const value_rows& rows, int vb, int x, const mma::b_fragment<lanes> (&probabilities)[Shape::column_blocks],
+      mma::sum_fragment<lanes> (&output)[Shape::column_blocks][Shape::output_tiles]) {
+    platform::words<16> part[run_words];
+    PARAGON_UNROLL
+    for (int w = 0; w < run_words; ++w)
+      part[w] = transpose_four(rows[4 * w].w[x / 4], rows[4 * w + 1].w[x / 4], rows[4 * w + 2].w[x / 4],
+                               rows[4 * w + 3].w[x / 4]);
+    PARAGON_UNROLL
+    for (int d = 0; d < 4; ++d) {
+      mma::a_fragment<lanes> a;
+      PARAGON_UNROLL
+      for (int w = 0; w < run_words; ++w) a.word[w] = part[w].w[d];
+      PARAGON_UNROLL
+      for (int cb = 0; cb < Shape::column_blocks; ++cb)
+        atom::multiply(output[cb][vb * Shape::value_run + x + d], a, probabilities[cb]);
+    }
+  }
+
+  /// A 4x4 block of bytes, transposed.
+  static PARAGON_DEVICE platform::words<16> transpose_four(std::uint32_t r0, std::uint32_t r1, std::uint32_t r2,
+                                                           std::uint32_t r3) {
+    const std::uint32_t low01 = platform::byte_permute<0x5140>(r0, r1), high01 = platform::byte_permute<0x7362>(r0, r1);
+    const std::uint32_t low23 = platform::byte_permute<0x5140>(r2, r3), high23 = platform::byte_permute<0x7362>(r2, r3);
+    return {{platform::byte_permute<0x5410>(low01, low23), platform::byte_permute<0x7632>(low01, low23),
+             platform::byte_permute<0x5410>(high01, high23), platform::byte_permute<0x7632>(high01, high23)}};
   }
 
   /// Elements x and x + 1 of two tokens: w[0] holds element x of both, w[1] element x + 1.

@@ -52,15 +52,21 @@ enum class tile_path {
 /// A wave works on sub-tiles of 16 tokens. A lane takes `key_load` bytes at a time of the tokens of its index, for the
 /// depth group it belongs to (key blocks), and `value_run` consecutive dims of each of `depth_per_lane` tokens (value
 /// blocks): both are the operands of the atom as they lie in memory, or in a stage.
-template <class Target, half_element Element, kv_element KV, int HeadDim, int ValueDim, int ColumnBlocks>
+template <class Target, kv_element Element, kv_element KV, int HeadDim, int ValueDim, int ColumnBlocks>
 struct tile_shape {
   using target = Target;
+  using element = Element;
   using atom = mma::atom<Target, Element>;
   using lanes = typename atom::lanes;
 
   static constexpr int bytes = sizeof(KV);
   static constexpr int column_blocks = ColumnBlocks;
-  static constexpr int columns = lanes::columns * ColumnBlocks;  ///< query rows per wave
+  static constexpr int block_columns = lanes::columns / lanes::terms;  ///< query rows per column block
+  static constexpr int columns = block_columns * ColumnBlocks;         ///< query rows per wave
+  /// The wave's query row that a column of B belongs to.
+  static PARAGON_HD constexpr int row_of(int column_block, int column) {
+    return column_block * block_columns + column % block_columns;
+  }
 
   static constexpr int key_load = HeadDim * bytes % 16 == 0 ? 16 : 8;
   static constexpr int key_run = std::max(key_load / bytes, lanes::depth_per_lane);  ///< dims per lane and block
@@ -89,12 +95,17 @@ struct tile_shape {
  private:
   // 32-bit registers per lane, by what they hold.
   static constexpr int sum_registers = column_blocks * output_tiles * lanes::sums;
-  static constexpr int query_registers = column_blocks * key_blocks * key_run / 2;
-  static constexpr int tile_registers =
-      (key_blocks * key_run * lanes::rows_per_lane + value_blocks * value_run * lanes::depth_per_lane) * bytes / 4;
-  /// Registers up to which a wave takes 32 tokens at a time.
-  static constexpr int two_sub_tiles = Target::counts_loads ? 96 : 128;
+  static constexpr int query_registers = column_blocks * key_blocks * key_run * static_cast<int>(sizeof(Element)) / 4;
+  static constexpr int tile_registers = (key_blocks * key_run * lanes::rows_per_lane +
+                                         value_blocks * value_run * lanes::depth_per_lane / lanes::score_tiles) *
+                                        bytes / 4;
+  /// Registers up to which a wave takes 32 tokens at a time. Where rows of 16 lanes look for the tokens that each of
+  /// them has values of, these are no more than 16.
+  static constexpr int two_sub_tiles = !Target::counts_loads                                  ? 128
+                                       : 2 * lanes::depth_per_lane / lanes::score_tiles <= 16 ? 96
+                                                                                              : 0;
   static constexpr tile_path loaded_path = Target::counts_loads ? tile_path::rolling : tile_path::registers;
+  static constexpr bool converts = sizeof(Element) != sizeof(KV);
   static constexpr bool fits(int sub_tiles, int budget) {
     constexpr int tiles = loaded_path == tile_path::rolling ? 1 : 2;
     return sum_registers + query_registers + tiles * sub_tiles * tile_registers <= budget;
@@ -105,24 +116,26 @@ struct tile_shape {
                                      stages * stage_bytes <= 16 * 1024;
 
  public:
-  static constexpr tile_path path = stages_fit                                  ? tile_path::shared
-                                    : fits(1, Target::counts_loads ? 176 : 192) ? loaded_path
-                                                                                : tile_path::streamed;
+  static constexpr tile_path path = stages_fit                                                   ? tile_path::shared
+                                    : fits(lanes::score_tiles, Target::counts_loads ? 176 : 192) ? loaded_path
+                                                                                                 : tile_path::streamed;
   static constexpr bool query_in_registers = path != tile_path::streamed;
-  static constexpr int sub_tiles = path != tile_path::shared && fits(2, two_sub_tiles) ? 2 : 1;
+  static constexpr int sub_tiles = path != tile_path::shared && fits(2, two_sub_tiles) ? 2 : lanes::score_tiles;
+  static constexpr int operand_tiles = sub_tiles / lanes::score_tiles;  ///< of probabilities
   static constexpr int wave_tokens = 16 * sub_tiles;
 
   /// Words of a partial state per lane: maximum and sum of at most two columns, and the output sums.
   static constexpr int state_registers = column_blocks * (4 + output_tiles * lanes::sums);
-  static constexpr int query_bytes =
-      query_in_registers ? 0 : columns * key_blocks * key_block * 2;  ///< per column wave
+  static constexpr int query_bytes = query_in_registers ? 0
+                                                        : lanes::columns * ColumnBlocks * key_blocks * key_block *
+                                                              int{sizeof(Element)};  ///< per column wave
   /// Shared memory in front of all else. A whole line, so that stages begin at lines: a copy whose row crosses one is
   /// fetched in pieces.
   static constexpr int flag_bytes = 128;
 
   /// Waves that a compute unit is to hold: bounds the registers of each.
   static constexpr int resident_waves = (path == tile_path::shared && sum_registers + query_registers <= 64) ||
-                                                (path == tile_path::rolling && bytes == 2 && fits(sub_tiles, 96))
+                                                (path == tile_path::rolling && !converts && fits(sub_tiles, 80))
                                             ? 16
                                             : 8;
   /// Eight waves where shared memory has room: the larger the workgroups, the fewer partial states there are to join.
@@ -147,14 +160,21 @@ struct tile_shape {
   }
   static constexpr int rows_per_pass(const wave_grid& g) { return g.column * columns; }
   static constexpr int tile_tokens(const wave_grid& g) { return g.token * wave_tokens; }
+  static constexpr int state_bytes = state_registers * lanes::wave_size * static_cast<int>(sizeof(float));
   /// Floats of one workgroup's partial state of one item.
   static PARAGON_HD constexpr int state_floats(const wave_grid& g) {
     return g.places() * state_registers * lanes::wave_size;
   }
+  /// States that waves hand each other at a time: so many that shared memory holds the waves of a compute unit.
+  static PARAGON_HD constexpr int states_handed(const wave_grid& g) {
+    constexpr int room = (Target::lds_bytes * usual_waves / resident_waves - flag_bytes) / state_bytes;
+    const int all = g.token / 2 * g.places();
+    return path != tile_path::rolling || all < room ? all : room > 1 ? room : 1;
+  }
   /// Stages come last, `ring_offset` bytes behind the start. The query and the states that waves hand each other are
   /// never alive together.
   static PARAGON_HD constexpr int ring_offset(const wave_grid& g) {
-    const int states = g.token / 2 * state_floats(g) * static_cast<int>(sizeof(float));
+    const int states = states_handed(g) * state_bytes;
     const int queries = g.column * query_bytes;
     return flag_bytes + (queries > states ? queries : states);
   }

@@ -6,10 +6,10 @@
 
 /// Matrix atoms: one contract over the matrix instructions of every target.
 ///
-/// An atom multiplies a tile A of 16 rows by a tile B of `columns` columns over a depth of 16 and adds the product to
-/// float32 sums. In attention the rows of A are tokens (scores, S^T = K Q^T) or dims (output, O^T = V^T P^T), and the
-/// columns of B are query rows. The order of the depth is free as long as A and B agree, so an atom does not say which
-/// physical depth index an element has, only which lanes hold elements of the same depth.
+/// An atom multiplies a tile A of 16 rows by a tile B of `columns` columns over a depth of 16 or 32 and adds the
+/// product to float32 sums. In attention the rows of A are tokens (scores, S^T = K Q^T) or dims (output, O^T = V^T
+/// P^T), and the columns of B are query rows. The order of the depth is free as long as A and B agree, so an atom does
+/// not say which physical depth index an element has, only which lanes hold elements of the same depth.
 ///
 /// The lane map of a target (cdna_lanes, rdna3_lanes, ...) is a set of constexpr functions:
 ///   columns                    columns of B
@@ -18,24 +18,27 @@
 ///   elements sums                       float32 sums per lane; sum r of a lane belongs to
 ///     row    sum_index(lane, r) + index_lanes * sum_sub_row(r)     and
 ///     column column(lane, sum_slot(r)),  sum_slot(r) < column_slots
-///   token(lane, e)             the row of the score tile whose probability `transpose` puts into element e of the lane
+///   depth_words                registers of a run of depth_per_lane elements
+///   score_tiles                score tiles, one after the other, whose tokens are the depth of one multiplication
+///   token(lane, e)             the row of the score tiles whose probability `transpose` puts into element e of the
+///   lane terms                      columns of B that stand for one column of numbers: 1, or 2 (split.hpp)
 ///   fold_column(v, op)         combines v over the lanes that hold sums of the same column
 ///   fold_depth(v, op)          combines v over the lanes that hold the same column of B
 namespace paragon::mma {
 
-/// The registers a lane holds of A (`rows_per_lane` runs of `depth_per_lane` 16-bit elements, two per word), of B (one
-/// run) and of the product.
-template <class Lanes> struct a_fragment {
-  static constexpr int run = Lanes::depth_per_lane / 2;
-  std::uint32_t word[Lanes::rows_per_lane * run];
-};
-template <class Lanes> struct b_fragment { std::uint32_t word[Lanes::depth_per_lane / 2]; };
+/// The registers a lane holds of A (`rows_per_lane` runs of `depth_per_lane` elements), of B (one run) and of the
+/// product.
+template <class Lanes> struct a_fragment { std::uint32_t word[Lanes::rows_per_lane * Lanes::depth_words]; };
+template <class Lanes> struct b_fragment { std::uint32_t word[Lanes::depth_words]; };
 template <class Lanes> struct sum_fragment { float value[Lanes::sums]; };
 
-/// Matrix atom of a target for 16-bit elements (`fp16` or `bf16`); specialised per instruction family.
-///   multiply(sums, a, b)   sums += A B
-///   transpose(p) -> b      probabilities in the layout of the sums become an operand B whose depth is the token
-template <class Target, half_element Element> struct atom;
+/// Matrix atom of a target for 16-bit elements (`fp16` or `bf16`) or, where the target multiplies it, fp8; specialised
+/// per instruction family.
+///   multiply(sums, a, b)     sums += A B
+///   transpose(p...) -> b     probabilities of `score_tiles` tiles, in the layout of the sums, become an operand B
+///   whose
+///                            depth is the token
+template <class Target, class Element> struct atom;
 
 }  // namespace paragon::mma
 
@@ -43,7 +46,7 @@ template <class Target, half_element Element> struct atom;
 namespace paragon::mma {
 
 /// Host model of an atom: gathers A and B from the lanes by the lane map, multiplies in float32, scatters the sums.
-template <class Lanes, half_element Element>
+template <class Lanes, class Element>
 void multiply_on_host(sum_fragment<Lanes>& sums, const a_fragment<Lanes>& a, const b_fragment<Lanes>& b) {
   struct operands {
     sum_fragment<Lanes>* sums;
@@ -53,9 +56,10 @@ void multiply_on_host(sum_fragment<Lanes>& sums, const a_fragment<Lanes>& a, con
   operands mine{&sums, &a, &b};
   platform::collective<Lanes::wave_size>(mine, [](std::array<operands*, Lanes::wave_size>& lanes) {
     constexpr int rows = Lanes::index_lanes * Lanes::rows_per_lane, depth = Lanes::groups * Lanes::depth_per_lane;
-    constexpr int run = Lanes::depth_per_lane / 2;
+    constexpr int run = Lanes::depth_words, per_word = 4 / sizeof(Element), bits = 32 / per_word;
     const auto element = [](const std::uint32_t* words, int i) {
-      return static_cast<float>(Element::from_bits(static_cast<std::uint16_t>(words[i / 2] >> (16 * (i % 2)))));
+      using code = decltype(Element::bits);
+      return static_cast<float>(Element::from_bits(static_cast<code>(words[i / per_word] >> (bits * (i % per_word)))));
     };
     float a_tile[depth][rows], b_tile[depth][Lanes::columns];
     for (int lane = 0; lane < Lanes::wave_size; ++lane) {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <paragon/mma/atom.hpp>
+#include <paragon/mma/split.hpp>
 
 namespace paragon::mma {
 
@@ -10,6 +10,7 @@ namespace paragon::mma {
 struct cdna_lanes {
   static constexpr int wave_size = 64, columns = 16, index_lanes = 16, rows_per_lane = 1;
   static constexpr int groups = 4, depth_per_lane = 4, sums = 4, column_slots = 1;
+  static constexpr int depth_words = 2, score_tiles = 1, terms = 1;
 
   static PARAGON_HD constexpr int index(int lane) { return lane % 16; }
   static PARAGON_HD constexpr int lane_of_index(int index) { return index; }
@@ -28,7 +29,7 @@ struct cdna_lanes {
   template <class Op> static PARAGON_DEVICE float fold_depth(float v, Op op) { return fold_column(v, op); }
 };
 
-template <half_element Element> struct atom<target::cdna, Element> : cdna_lanes {
+template <std::derived_from<target::cdna> Target, half_element Element> struct atom<Target, Element> : cdna_lanes {
   using lanes = cdna_lanes;
   using element = Element;
 
@@ -56,6 +57,38 @@ template <half_element Element> struct atom<target::cdna, Element> : cdna_lanes 
   static PARAGON_DEVICE b_fragment<lanes> transpose(const sum_fragment<lanes>& p) {
     return {{platform::pack_probabilities<Element>(p.value[0], p.value[1]),
              platform::pack_probabilities<Element>(p.value[2], p.value[3])}};
+  }
+};
+
+/// Lane map of MFMA 16x16x32 for fp8 (gfx942, gfx950): as above, but eight depths a lane; the tokens of two score tiles
+/// make one operand.
+struct cdna3_fp8_lanes : cdna_lanes {
+  static constexpr int depth_per_lane = 8, depth_words = 2, score_tiles = 2, terms = 2;
+
+  static PARAGON_HD constexpr int token(int lane, int e) { return 16 * (e / 4) + 4 * (lane / 16) + e % 4; }
+};
+
+template <fp8_element Element> struct atom<target::cdna3, Element> : cdna3_fp8_lanes {
+  using lanes = cdna3_fp8_lanes;
+  using element = Element;
+  using terms_type = split<lanes, Element>;
+
+  static PARAGON_DEVICE void multiply([[maybe_unused]] sum_fragment<lanes>& sums,
+                                      [[maybe_unused]] const a_fragment<lanes>& a,
+                                      [[maybe_unused]] const b_fragment<lanes>& b) {
+#if defined(__gfx942__) || defined(__gfx950__)
+    using floats = float __attribute__((ext_vector_type(4)));
+    sums = __builtin_bit_cast(sum_fragment<lanes>,
+                              __builtin_amdgcn_mfma_f32_16x16x32_fp8_fp8(__builtin_bit_cast(std::int64_t, a),
+                                                                         __builtin_bit_cast(std::int64_t, b),
+                                                                         __builtin_bit_cast(floats, sums), 0, 0, 0));
+#elif PARAGON_PLATFORM_HOST
+    multiply_on_host<lanes, Element>(sums, a, b);
+#endif
+  }
+
+  static PARAGON_DEVICE b_fragment<lanes> transpose(const sum_fragment<lanes>& p, const sum_fragment<lanes>& q) {
+    return {{terms_type::pack(p.value), terms_type::pack(q.value)}};
   }
 };
 

@@ -9,6 +9,7 @@ namespace paragon::mma {
 struct rdna3_lanes {
   static constexpr int wave_size = 32, columns = 16, index_lanes = 16, rows_per_lane = 1;
   static constexpr int groups = 1, depth_per_lane = 16, sums = 8, column_slots = 1;
+  static constexpr int depth_words = 8, score_tiles = 1, terms = 1;
 
   static PARAGON_HD constexpr int index(int lane) { return lane % 16; }
   static PARAGON_HD constexpr int lane_of_index(int index) { return index; }

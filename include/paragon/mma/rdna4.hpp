@@ -1,6 +1,6 @@
 #pragma once
 
-#include <paragon/mma/atom.hpp>
+#include <paragon/mma/split.hpp>
 
 namespace paragon::mma {
 
@@ -9,6 +9,7 @@ namespace paragon::mma {
 struct rdna4_lanes {
   static constexpr int wave_size = 32, columns = 16, index_lanes = 16, rows_per_lane = 1;
   static constexpr int groups = 2, depth_per_lane = 8, sums = 8, column_slots = 1;
+  static constexpr int depth_words = 4, score_tiles = 1, terms = 1;
 
   static PARAGON_HD constexpr int index(int lane) { return lane % 16; }
   static PARAGON_HD constexpr int lane_of_index(int index) { return index; }
@@ -56,6 +57,37 @@ template <half_element Element> struct atom<target::rdna4, Element> : rdna4_lane
     PARAGON_UNROLL
     for (int i = 0; i < 4; ++i) b.word[i] = platform::pack_probabilities<Element>(p.value[2 * i], p.value[2 * i + 1]);
     return b;
+  }
+};
+
+/// Lane map of WMMA 16x16x16 for fp8 on gfx12: as for 16-bit elements, in half the registers.
+struct rdna4_fp8_lanes : rdna4_lanes {
+  static constexpr int depth_words = 2, terms = 2;
+};
+
+template <fp8_element Element> struct atom<target::rdna4, Element> : rdna4_fp8_lanes {
+  using lanes = rdna4_fp8_lanes;
+  using element = Element;
+  using terms_type = split<lanes, Element>;
+
+  static PARAGON_DEVICE void multiply([[maybe_unused]] sum_fragment<lanes>& sums,
+                                      [[maybe_unused]] const a_fragment<lanes>& a,
+                                      [[maybe_unused]] const b_fragment<lanes>& b) {
+#if defined(__GFX12__)
+    using floats = float __attribute__((ext_vector_type(8)));
+    using bytes = int __attribute__((ext_vector_type(2)));
+    sums = __builtin_bit_cast(sum_fragment<lanes>, __builtin_amdgcn_wmma_f32_16x16x16_fp8_fp8_w32_gfx12(
+                                                       __builtin_bit_cast(bytes, a), __builtin_bit_cast(bytes, b),
+                                                       __builtin_bit_cast(floats, sums)));
+#elif PARAGON_PLATFORM_HOST
+    multiply_on_host<lanes, Element>(sums, a, b);
+#endif
+  }
+
+  static PARAGON_DEVICE b_fragment<lanes> transpose(const sum_fragment<lanes>& p) {
+    const float lower[4] = {p.value[0], p.value[1], p.value[2], p.value[3]};
+    const float upper[4] = {p.value[4], p.value[5], p.value[6], p.value[7]};
+    return {{terms_type::pack(lower), terms_type::pack(upper)}};
   }
 };
 

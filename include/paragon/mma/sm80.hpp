@@ -10,6 +10,7 @@ namespace paragon::mma {
 struct sm80_lanes {
   static constexpr int wave_size = 32, columns = 8, index_lanes = 8, rows_per_lane = 2;
   static constexpr int groups = 4, depth_per_lane = 4, sums = 4, column_slots = 2;
+  static constexpr int depth_words = 2, score_tiles = 1, terms = 1;
 
   static PARAGON_HD constexpr int index(int lane) { return lane / 4; }
   static PARAGON_HD constexpr int lane_of_index(int index) { return 4 * index; }

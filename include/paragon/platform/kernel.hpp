@@ -37,8 +37,8 @@ template <class Kernel> PARAGON_HD constexpr int max_lanes() { return Kernel::ma
 /// Refuses a device on which the entry of `Kernel` is empty: a launch there would do nothing and report success.
 template <class Kernel> status check_device(const device_info& device) {
   using target = typename Kernel::target;
-  if constexpr (requires { target::family; }) {
-    if (device.family != target::family) {
+  if constexpr (requires { target::runs_on(device.family); }) {
+    if (!target::runs_on(device.family)) {
       return status::failure(status_code::unsupported_device, "%s does not run kernels for target %s", device.name,
                              target::name);
     }

@@ -9,8 +9,9 @@ struct fp8_e4m3fnuz;
 
 namespace platform {
 
-/// The instruction families that kernels are written for. A device belongs to exactly one of them.
-enum class target_family { cdna, rdna3, rdna4, sm80 };
+/// The instruction families that kernels are written for. A device belongs to exactly one of them: cdna2 is gfx90a,
+/// cdna3 is gfx942 and gfx950.
+enum class target_family { cdna2, cdna3, rdna3, rdna4, sm80 };
 
 /// The 8-bit e4m3 format that a device converts in hardware: the OCP one (`fn`), the one with a single NaN and no
 /// negative zero (`fnuz`), or none, where software reads both.
@@ -21,43 +22,69 @@ enum class fp8_hardware { none, fn, fnuz };
 /// manuals, "LDS"; NVIDIA: the least of the family's limits in the CUDA programming guide's table of compute
 /// capabilities, that of 8.6 and 8.9), `name` is for messages. `counts_loads`: code waits for a load by the number of
 /// loads issued after it; where some of them are under a condition, it waits for too many. On such targets, rows of 16
-/// lanes exchange values as part of ordinary instructions.
+/// lanes exchange values as part of ordinary instructions. `multiplies_fp8`: matrix instructions take the fp8 format
+/// that the device converts. `runs_on(family)`: whether a device of that family runs the target's kernels.
 namespace target {
 
 /// gfx90a, gfx942, gfx950: matrix instructions of the MFMA kind.
 struct cdna {
-  static constexpr target_family family = target_family::cdna;
   static constexpr int wave_size = 64;
   static constexpr int lds_bytes = 64 * 1024;
   static constexpr const char* name = "cdna";
   static constexpr bool counts_loads = true;
+  static constexpr bool multiplies_fp8 = false;
+  static constexpr bool runs_on(target_family f) { return f == target_family::cdna2 || f == target_family::cdna3; }
+};
+
+/// gfx90a alone, and gfx942 with gfx950, for kernels in which they differ.
+struct cdna2 : cdna {
+  using general = cdna;
+  static constexpr target_family family = target_family::cdna2;
+  static constexpr const char* name = "cdna2";
+  static constexpr bool runs_on(target_family f) { return f == family; }
+};
+struct cdna3 : cdna {
+  using general = cdna;
+  static constexpr target_family family = target_family::cdna3;
+  static constexpr const char* name = "cdna3";
+  static constexpr bool multiplies_fp8 = true;
+  static constexpr bool runs_on(target_family f) { return f == family; }
 };
 
 /// gfx11xx: WMMA with operands replicated in both halves of the wave.
 struct rdna3 {
+  using general = rdna3;
   static constexpr target_family family = target_family::rdna3;
   static constexpr int wave_size = 32;
   static constexpr int lds_bytes = 64 * 1024;
   static constexpr const char* name = "rdna3";
   static constexpr bool counts_loads = true;
+  static constexpr bool multiplies_fp8 = false;
+  static constexpr bool runs_on(target_family f) { return f == family; }
 };
 
 /// gfx12xx: WMMA without replication, fp8 included.
 struct rdna4 {
+  using general = rdna4;
   static constexpr target_family family = target_family::rdna4;
   static constexpr int wave_size = 32;
   static constexpr int lds_bytes = 64 * 1024;
   static constexpr const char* name = "rdna4";
   static constexpr bool counts_loads = true;
+  static constexpr bool multiplies_fp8 = true;
+  static constexpr bool runs_on(target_family f) { return f == family; }
 };
 
 /// NVIDIA, compute capability 8.0 and later: `mma.sync`.
 struct sm80 {
+  using general = sm80;
   static constexpr target_family family = target_family::sm80;
   static constexpr int wave_size = 32;
   static constexpr int lds_bytes = 99 * 1024;
   static constexpr const char* name = "sm80";
   static constexpr bool counts_loads = false;
+  static constexpr bool multiplies_fp8 = false;
+  static constexpr bool runs_on(target_family f) { return f == family; }
 };
 
 /// For kernels without wave operations, which run unchanged on every device. `wave_size` only sizes the workgroup
@@ -70,9 +97,9 @@ struct any {
 
 }  // namespace target
 
-/// True in the pass that compiles code for `Target`'s family: in exactly one kind of device pass for a family, in every
-/// device pass for target::any, never in the host pass of an AMD or NVIDIA build. The host platform runs the kernels of
-/// all targets, so there it is always true.
+/// True in the passes that compile code for devices that `Target` runs on: in every device pass for target::any, never
+/// in the host pass of an AMD or NVIDIA build. The host platform runs the kernels of all targets, so there it is always
+/// true.
 template <class Target> inline constexpr bool is_current = PARAGON_PLATFORM_HOST == 1;
 
 /// True where the target compiled for reads KV elements of type `KV`: false for the fp8 format that is foreign to the
@@ -84,6 +111,11 @@ template <class KV> inline constexpr bool reads = true;
 template <> inline constexpr bool is_current<target::any> = true;
 #if defined(__gfx90a__) || defined(__gfx942__) || defined(__gfx950__)
 template <> inline constexpr bool is_current<target::cdna> = true;
+#if defined(__gfx90a__)
+template <> inline constexpr bool is_current<target::cdna2> = true;
+#else
+template <> inline constexpr bool is_current<target::cdna3> = true;
+#endif
 #elif defined(__GFX11__)
 template <> inline constexpr bool is_current<target::rdna3> = true;
 #elif defined(__gfx1200__) || defined(__gfx1201__)
@@ -121,11 +153,11 @@ template <class... Targets> struct target_list {
   }
 };
 #if PARAGON_PLATFORM_AMD
-using targets = target_list<target::cdna, target::rdna3, target::rdna4>;
+using targets = target_list<target::cdna2, target::cdna3, target::rdna3, target::rdna4>;
 #elif PARAGON_PLATFORM_NVIDIA
 using targets = target_list<target::sm80>;
 #else
-using targets = target_list<target::cdna, target::rdna3, target::rdna4, target::sm80>;
+using targets = target_list<target::cdna2, target::cdna3, target::rdna3, target::rdna4, target::sm80>;
 #endif
 
 }  // namespace platform

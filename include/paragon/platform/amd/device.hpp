@@ -26,13 +26,13 @@ struct processor {
 
 inline processor classify(std::string_view name) {
   const auto is = [name](std::string_view prefix) { return name.substr(0, prefix.size()) == prefix; };
-  if (is("gfx90a")) return {true, target_family::cdna, fp8_hardware::none};
-  if (is("gfx942")) return {true, target_family::cdna, fp8_hardware::fnuz};
-  if (is("gfx950")) return {true, target_family::cdna, fp8_hardware::fn};
+  if (is("gfx90a")) return {true, target_family::cdna2, fp8_hardware::none};
+  if (is("gfx942")) return {true, target_family::cdna3, fp8_hardware::fnuz};
+  if (is("gfx950")) return {true, target_family::cdna3, fp8_hardware::fn};
   if (is("gfx11")) return {true, target_family::rdna3, fp8_hardware::none};
   // gfx1250 has other matrix instructions.
   if (is("gfx120")) return {true, target_family::rdna4, fp8_hardware::fn};
-  return {false, target_family::cdna, fp8_hardware::none};
+  return {false, target_family::cdna3, fp8_hardware::none};
 }
 
 /// Describes all devices of the process once: hipGetDeviceProperties takes too long for every launch.

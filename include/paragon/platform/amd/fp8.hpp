@@ -69,6 +69,17 @@ template <fp8_element KV> PARAGON_DEVICE words<8> unpack_fp8(std::uint32_t four)
   return {{amd::widen<KV, false>(four), amd::widen<KV, true>(four)}};
 }
 
+template <fp8_element T> PARAGON_DEVICE std::uint32_t pack_fp8(const float (&four)[4]) {
+  const int low = __builtin_amdgcn_cvt_pk_fp8_f32(four[0], four[1], 0, false);
+  return static_cast<std::uint32_t>(__builtin_amdgcn_cvt_pk_fp8_f32(four[2], four[3], low, true));
+}
+
+template <fp8_element T> PARAGON_DEVICE words<16> widen_fp8(std::uint32_t four) {
+  const auto low = __builtin_amdgcn_cvt_pk_f32_fp8(static_cast<int>(four), false);
+  const auto high = __builtin_amdgcn_cvt_pk_f32_fp8(static_cast<int>(four), true);
+  return {{bits_of(low[0]), bits_of(low[1]), bits_of(high[0]), bits_of(high[1])}};
+}
+
 template <fp8_element T> PARAGON_DEVICE T convert(float value) {
   if constexpr (amd::converts_in_hardware<T>) {
     // The instruction turns what is beyond the largest value into NaN. The clamp turns NaN into a number.

@@ -89,6 +89,12 @@ template <int WaveSize> struct wave_ops {
 
   static PARAGON_DEVICE int lane() { return static_cast<int>(threadIdx.x % WaveSize); }
 
+  static PARAGON_DEVICE int lane_again() {
+    int thread = static_cast<int>(threadIdx.x);
+    asm("" : "+v"(thread));
+    return thread % WaveSize;
+  }
+
   static PARAGON_DEVICE int index() { return __builtin_amdgcn_readfirstlane(static_cast<int>(threadIdx.x / WaveSize)); }
 
   static PARAGON_DEVICE int count() { return static_cast<int>(blockDim.x / WaveSize); }
@@ -121,9 +127,9 @@ template <int WaveSize> struct wave_ops {
     if constexpr (Mask < 16) {
       return __builtin_bit_cast(T, amd::exchange_in_row<Mask>(bits));
     } else if constexpr (Mask < 32) {
-      return __builtin_bit_cast(T, amd::exchange_rows<Mask>(bits, lane()));
+      return __builtin_bit_cast(T, amd::exchange_rows<Mask>(bits, lane_again()));
     } else {
-      return __builtin_bit_cast(T, amd::exchange_halves<Mask>(bits, lane()));
+      return __builtin_bit_cast(T, amd::exchange_halves<Mask>(bits, lane_again()));
     }
   }
 };

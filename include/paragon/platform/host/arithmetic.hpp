@@ -74,4 +74,18 @@ template <fp8_element KV> PARAGON_DEVICE words<8> unpack_fp8(std::uint32_t four)
   return {{half(0) | half(1) << 16, half(2) | half(3) << 16}};
 }
 
+/// Four floats as four fp8 values (byte 0 first), nearest even, and back, exact. Only on targets that multiply fp8.
+/// Precondition: none is beyond the largest value of the format; NaN stays NaN.
+template <fp8_element T> PARAGON_DEVICE std::uint32_t pack_fp8(const float (&four)[4]) {
+  std::uint32_t result = 0;
+  for (int i = 0; i < 4; ++i) result |= std::uint32_t{T(four[i]).bits} << (8 * i);
+  return result;
+}
+template <fp8_element T> PARAGON_DEVICE words<16> widen_fp8(std::uint32_t four) {
+  const auto one = [four](int byte) {
+    return bits_of(static_cast<float>(T::from_bits(static_cast<std::uint8_t>(four >> (8 * byte)))));
+  };
+  return {{one(0), one(1), one(2), one(3)}};
+}
+
 }  // namespace paragon::platform

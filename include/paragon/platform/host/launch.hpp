@@ -34,7 +34,7 @@ class pretended_device {
 
  private:
   mutable std::mutex mutex_;
-  device_info info_{"host", target_family::cdna, 4, fp8_hardware::none};
+  device_info info_{"host", target_family::cdna3, 4, fp8_hardware::none};
 };
 
 /// Makes `query_device` describe this device from now on, for tests. Kernels of all targets run whatever it says.

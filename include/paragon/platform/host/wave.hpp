@@ -37,6 +37,10 @@ template <int WaveSize> struct wave_ops {
     return runner.lane();
   }
 
+  /// The same for code outside of loops over tokens: what AMD's compiler computes from it is not kept in registers
+  /// across them.
+  static PARAGON_DEVICE int lane_again() { return lane(); }
+
   /// Position of the wave in its workgroup.
   static PARAGON_DEVICE int index() { return host::workgroup_runner::active().wave(); }
 

@@ -14,6 +14,8 @@ template <int WaveSize> struct wave_ops {
 
   static PARAGON_DEVICE int lane() { return static_cast<int>(threadIdx.x % WaveSize); }
 
+  static PARAGON_DEVICE int lane_again() { return lane(); }
+
   static PARAGON_DEVICE int index() { return static_cast<int>(threadIdx.x / WaveSize); }
 
   static PARAGON_DEVICE int count() { return static_cast<int>(blockDim.x / WaveSize); }
