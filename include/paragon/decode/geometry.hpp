@@ -32,10 +32,10 @@ struct decode_geometry {
   int arrivals() const { return tree_levels * 2 * workgroups; }
 };
 
-/// Calls f(column blocks) with the number for `rows` query rows: two where a block has eight rows and the rows are
-/// more, so that a tile of keys is read once for twice the rows. `Shape` is that of one block.
+/// Calls f(column blocks) with the number for `rows` query rows: two where that may be and the rows are more than one
+/// takes, so that a tile of keys is read once for twice the rows. `Shape` is that of one block.
 template <class Shape, class F> constexpr void with_column_blocks(int rows, F f) {
-  if constexpr (Shape::block_columns == 8) {
+  if constexpr (Shape::may_double) {
     if (rows > Shape::block_columns) return f(std::integral_constant<int, 2>{});
   }
   f(std::integral_constant<int, 1>{});

@@ -24,8 +24,8 @@ template <class Traits, class Shape> class rolling_tile {
 
  public:
   PARAGON_DEVICE rolling_tile(const item_type& item, int slice)
-      : key_dims_{item.keys() + operands::key_dim(0)},
-        value_dims_{item.values() + operands::value_dim(0, slice)},
+      : key_dims_{item.keys() + operands::key_dim(0, wave::lane_again())},
+        value_dims_{item.values() + operands::value_dim(0, slice, wave::lane_again())},
         key_token_{lanes::index(wave::lane_again())},
         value_token_{value_token(wave::lane_again())} {}
 

@@ -31,15 +31,14 @@ template <class Traits, class Shape> class tile_operands {
   using value_rows = platform::words<Shape::value_load>[lanes::depth_per_lane];
 
   /// The lane's first dim of a key block.
-  static PARAGON_DEVICE int key_dim(int block) {
-    return block * Shape::key_block + lanes::group(wave::lane_again()) * Shape::key_run;
+  static PARAGON_DEVICE int key_dim(int block, int lane = wave::lane()) {
+    return block * Shape::key_block + lanes::group(lane) * Shape::key_run;
   }
   /// Row r of a lane is this token of the sub-tile.
   static PARAGON_DEVICE int key_token(int r) { return lanes::index(wave::lane()) + lanes::index_lanes * r; }
   /// The lane's first dim of a value block.
-  static PARAGON_DEVICE int value_dim(int block, int slice) {
-    return (slice * Shape::value_blocks + block) * Shape::value_block +
-           lanes::index(wave::lane_again()) * Shape::value_run;
+  static PARAGON_DEVICE int value_dim(int block, int slice, int lane = wave::lane()) {
+    return (slice * Shape::value_blocks + block) * Shape::value_block + lanes::index(lane) * Shape::value_run;
   }
 
   /// A key run by `load(offset)` for each of its parts, in elements from the run's first; zeros past the head dim.

@@ -63,6 +63,9 @@ struct tile_shape {
   static constexpr int column_blocks = ColumnBlocks;
   static constexpr int block_columns = lanes::columns / lanes::terms;  ///< query rows per column block
   static constexpr int columns = block_columns * ColumnBlocks;         ///< query rows per wave
+  /// Whether a wave may take two column blocks: eight rows leave a wave little to do with what it has loaded, and where
+  /// a lane has four sums of a product there are registers for twice as many.
+  static constexpr bool may_double = block_columns == 8 && lanes::sums == 4;
   /// The wave's query row that a column of B belongs to.
   static PARAGON_HD constexpr int row_of(int column_block, int column) {
     return column_block * block_columns + column % block_columns;
