@@ -120,7 +120,7 @@ struct tile_shape {
 
  public:
   static constexpr tile_path path = stages_fit                                                   ? tile_path::shared
-                                    : fits(lanes::score_tiles, Target::counts_loads ? 176 : 192) ? loaded_path
+                                    : fits(lanes::score_tiles, Target::counts_loads ? 160 : 192) ? loaded_path
                                                                                                  : tile_path::streamed;
   static constexpr bool query_in_registers = path != tile_path::streamed;
   static constexpr int sub_tiles = path != tile_path::shared && fits(2, two_sub_tiles) ? 2 : lanes::score_tiles;
