@@ -55,7 +55,7 @@ template <class Target> constexpr auto subjects_of() {
     return std::type_identity<subjects_with<Target, bf16, fp16>>{};
 }
 
-/// Those of all targets of this build, and those whose columns come in two terms.
+/// Those of all targets of this build.
 template <class Targets> struct all_subjects;
 template <class... Targets> struct all_subjects<platform::target_list<Targets...>> {
   using type = decltype(std::tuple_cat(typename decltype(subjects_of<Targets>())::type{}...));

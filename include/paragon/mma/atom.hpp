@@ -11,19 +11,19 @@
 /// P^T), and the columns of B are query rows. The order of the depth is free as long as A and B agree, so an atom does
 /// not say which physical depth index an element has, only which lanes hold elements of the same depth.
 ///
-/// The lane map of a target (cdna_lanes, rdna3_lanes, ...) is a set of constexpr functions:
-///   columns                    columns of B
-///   index_lanes, index(lane)   a lane holds the rows  index + index_lanes * s,  s < rows_per_lane, of A; column index
-///   of B groups, group(lane)        lanes of one index split the depth into `groups` parts of `depth_per_lane`
-///   elements sums                       float32 sums per lane; sum r of a lane belongs to
-///     row    sum_index(lane, r) + index_lanes * sum_sub_row(r)     and
-///     column column(lane, sum_slot(r)),  sum_slot(r) < column_slots
-///   depth_words                registers of a run of depth_per_lane elements
-///   score_tiles                score tiles, one after the other, whose tokens are the depth of one multiplication
-///   token(lane, e)             the row of the score tiles whose probability `transpose` puts into element e of the
-///   lane terms                      columns of B that stand for one column of numbers: 1, or 2 (split.hpp)
-///   fold_column(v, op)         combines v over the lanes that hold sums of the same column
-///   fold_depth(v, op)          combines v over the lanes that hold the same column of B
+/// The lane map of a target (cdna_lanes, rdna3_lanes, ...) is a set of constexpr functions and constants.
+/// - columns: of B.
+/// - index_lanes, index(lane): a lane holds the rows index + index_lanes * s, s < rows_per_lane, of A, and column index
+///   of B.
+/// - groups, group(lane): lanes of one index split the depth into `groups` parts of `depth_per_lane` elements, which
+///   take `depth_words` registers.
+/// - sums: float32 sums per lane. Sum r of a lane belongs to row sum_index(lane, r) + index_lanes * sum_sub_row(r) and
+///   to column column(lane, sum_slot(r)), sum_slot(r) < column_slots.
+/// - score_tiles: score tiles, one after the other, whose tokens are the depth of one multiplication.
+/// - token(lane, e): the row of these whose probability `transpose` puts into element e of the lane.
+/// - terms: columns of B that stand for one column of numbers, 1 or 2 (split.hpp).
+/// - fold_column(v, op), fold_depth(v, op): combine v over the lanes that hold sums of the same column, and over those
+///   that hold the same column of B.
 namespace paragon::mma {
 
 /// The registers a lane holds of A (`rows_per_lane` runs of `depth_per_lane` elements), of B (one run) and of the
@@ -34,10 +34,9 @@ template <class Lanes> struct sum_fragment { float value[Lanes::sums]; };
 
 /// Matrix atom of a target for 16-bit elements (`fp16` or `bf16`) or, where the target multiplies it, fp8; specialised
 /// per instruction family.
-///   multiply(sums, a, b)     sums += A B
-///   transpose(p...) -> b     probabilities of `score_tiles` tiles, in the layout of the sums, become an operand B
-///   whose
-///                            depth is the token
+/// - multiply(sums, a, b): sums += A B.
+/// - transpose(p...): an operand B whose depth is the token, from probabilities of `score_tiles` tiles in the layout of
+///   the sums.
 template <class Target, class Element> struct atom;
 
 }  // namespace paragon::mma

@@ -59,7 +59,7 @@ inline status query_device(device_info& info) {
 /// - `static PARAGON_DEVICE void run(const arguments&, std::byte* shared)`,
 /// - optionally `using kv`: its KV element type; the body is compiled only where the target reads it,
 /// - optionally `static constexpr int resident_waves`: a compute unit is to hold so many waves of it at the same time,
-///   which bounds the registers of each (NVIDIA; AMD's compiler decides itself).
+///   which bounds the registers of each.
 ///
 /// Errors: grid_limit if `workgroups` is negative, `waves` is outside 1 to max_waves or `shared_bytes` is more than
 /// the target has.
