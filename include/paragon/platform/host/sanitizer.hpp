@@ -22,6 +22,7 @@
 #endif
 
 #ifdef PARAGON_ADDRESS_SANITIZER
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 #ifdef PARAGON_THREAD_SANITIZER
@@ -46,9 +47,11 @@ class stack_record {
 #endif
   }
 
-  /// A stack of our own: `size` bytes from `bottom` upwards.
+  /// A stack of our own: `size` bytes from `bottom` upwards, new from the system.
   void adopt([[maybe_unused]] const void* bottom, [[maybe_unused]] std::size_t size) {
 #ifdef PARAGON_ADDRESS_SANITIZER
+    // These addresses may have been a stack before, of a fiber whose first frames never returned.
+    __asan_unpoison_memory_region(bottom, size);
     bottom_ = bottom;
     size_ = size;
 #endif
