@@ -1,6 +1,6 @@
 // How exact attention over an fp8 cache is, by outputs that no rounding hides: float ones, whose rows are held to the
-// bound for fp16 whichever type the query has, since bf16 queries meet the cache as fp16 or as two fp8 terms. The
-// inputs are those on which arithmetic in few bits loses most.
+// bound for fp16 whichever type the query has, since bf16 queries meet the cache as fp16 or as two fp8 terms, and to a
+// tenth of it where fp16 queries meet it as three. The inputs are those on which arithmetic in few bits loses most.
 
 #include <doctest/doctest.h>
 
@@ -14,10 +14,17 @@ using namespace paragon_test;
 
 namespace {
 
-constexpr double row_bound = 1e-3;
+/// Relative errors of rows: that of all but `exceptions` of a batch, and that of every one.
+struct bounds {
+  double usual;
+  int exceptions;
+  double worst;
+};
+constexpr bounds by_fp16{1e-3, 0, 1e-3};
 /// Two terms round a probability by up to 2^-9 of it. In a row that a few tokens share it may come to that: in one of
 /// about 10^4 rows to more than the bound above.
-constexpr double rare_bound = 0x1p-9;
+constexpr bounds by_two_terms{1e-3, 1, 0x1p-9};
+constexpr bounds by_three_terms{1e-4, 0, 1e-4};
 constexpr int groups[] = {8, 4};
 
 template <class Query, class KV>
@@ -25,11 +32,15 @@ using with_float_output = decode_config<Query, KV, nhd, 128, per_tensor, variant
 using of_bf16 = with_float_output<bf16, fp8_e4m3fn>;
 using of_fp16 = with_float_output<fp16, fp8_e4m3fnuz>;
 
-/// Whether the current device multiplies fp8 as two terms.
-template <class Config> bool splits() {
-  bool result = false;
-  platform::targets::visit(current_device().family,
-                           [&]<class Target>(Target) { result = Config::traits::splits && Target::multiplies_fp8; });
+/// Those of the kernel that the current device runs for a query group.
+template <class Config> bounds bounds_of(int group) {
+  bounds result = by_fp16;
+  platform::targets::visit(current_device().family, [&]<class Target>(Target) {
+    paragon::detail::with_kernel_for<typename Config::traits, Target>(group, [&]<class Kernel>() {
+      constexpr int terms = Kernel::shape::lanes::terms;
+      if (terms > 1) result = terms == 2 ? by_two_terms : by_three_terms;
+    });
+  });
   return result;
 }
 
@@ -40,6 +51,7 @@ template <class Config> void check_rows(const problem_of<Config>& inputs, std::m
   on_every_device(random, 0, [&] {
     decode_call<Config> call{inputs, 1.0f};
     call.run();
+    const bounds bound = bounds_of<Config>(inputs.sizes.group);
     worst row;
     int above = 0;
     for (int token = 0; token < expected.tokens; ++token)
@@ -47,11 +59,11 @@ template <class Config> void check_rows(const problem_of<Config>& inputs, std::m
         const auto values = expected.out_row(token, head);
         const double error = row_error(call.out.row(token, head), values, norm(values));
         row.take(error, token, head);
-        above += !(error <= row_bound);
+        above += !(error <= bound.usual);
       }
     INFO("worst row: token " << row.token << " head " << row.head);
-    CHECK(row.error <= (splits<Config>() ? rare_bound : row_bound));
-    CHECK(above <= (splits<Config>() ? 1 : 0));
+    CHECK(row.error <= bound.worst);
+    CHECK(above <= bound.exceptions);
     CHECK(call.out.written_outside([](int) { return true; }) == 0);
   });
 }

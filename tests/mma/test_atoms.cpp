@@ -30,10 +30,10 @@ using namespace paragon_test;
 constexpr int rows = 16;
 
 /// An atom under test.
-template <class Target, class Element> struct subject {
+template <class Target, class Fragment> struct subject {
   using target = Target;
-  using element = Element;
-  using atom = mma::atom<Target, Element>;
+  using atom = mma::atom<Target, Fragment>;
+  using element = typename atom::element;
   using lanes = typename atom::lanes;
   using wave = platform::wave_ops<lanes::wave_size>;
   static constexpr int depth = lanes::groups * lanes::depth_per_lane;  ///< of one multiplication
@@ -41,24 +41,28 @@ template <class Target, class Element> struct subject {
 
   static bool runs() {
     if (!runs_here<Target>()) return false;
-    const platform::fp8_hardware here = current_device().fp8, wanted = platform::format_of<Element>;
+    const platform::fp8_hardware here = current_device().fp8, wanted = platform::format_of<element>;
     return wanted == platform::fp8_hardware::none || here == platform::fp8_hardware::none || here == wanted;
   }
 };
 
-template <class Target, class... Elements> using subjects_with = std::tuple<subject<Target, Elements>...>;
+template <class Target, int Terms>
+using fp8_subjects = std::tuple<subject<Target, mma::fp8_terms<paragon::fp8_e4m3fn, Terms>>,
+                                subject<Target, mma::fp8_terms<paragon::fp8_e4m3fnuz, Terms>>>;
 template <class Target> constexpr auto subjects_of() {
-  using paragon::bf16, paragon::fp16, paragon::fp8_e4m3fn, paragon::fp8_e4m3fnuz;
-  if constexpr (Target::multiplies_fp8)
-    return std::type_identity<subjects_with<Target, bf16, fp16, fp8_e4m3fn, fp8_e4m3fnuz>>{};
+  const std::tuple<subject<Target, paragon::bf16>, subject<Target, paragon::fp16>> halves;
+  if constexpr (Target::fp8_terms == 3)
+    return std::tuple_cat(halves, fp8_subjects<Target, 2>{}, fp8_subjects<Target, 3>{});
+  else if constexpr (Target::fp8_terms == 2)
+    return std::tuple_cat(halves, fp8_subjects<Target, 2>{});
   else
-    return std::type_identity<subjects_with<Target, bf16, fp16>>{};
+    return halves;
 }
 
 /// Those of all targets of this build.
 template <class Targets> struct all_subjects;
 template <class... Targets> struct all_subjects<platform::target_list<Targets...>> {
-  using type = decltype(std::tuple_cat(typename decltype(subjects_of<Targets>())::type{}...));
+  using type = decltype(std::tuple_cat(subjects_of<Targets>()...));
 };
 using subjects = typename all_subjects<platform::targets>::type;
 
@@ -198,12 +202,19 @@ template <class Subject> struct products_kernel {
       const place at = place_of<lanes>(lane, r);
       sums.value[r] = arguments.start[(rows * tile + at.row) * lanes::columns + at.column];
     }
-    for (int step = 0; step < arguments.steps; ++step) {
-      const auto depth_of = [&](int e) { return step * depth + lanes::group(lane) * lanes::depth_per_lane + e; };
-      const int stride = depth * arguments.steps;
-      atom::multiply(sums, loader<Subject>::a(arguments.a + rows * tile * stride, stride, depth_of),
-                     loader<Subject>::b(arguments.b, depth_of));
-    }
+    const auto depth_of = [&](int step) {
+      return [=](int e) { return step * depth + lanes::group(lane) * lanes::depth_per_lane + e; };
+    };
+    const int stride = depth * arguments.steps;
+    const auto a = [&](int step) {
+      return loader<Subject>::a(arguments.a + rows * tile * stride, stride, depth_of(step));
+    };
+    const auto b = [&](int step) { return loader<Subject>::b(arguments.b, depth_of(step)); };
+    int step = 0;
+    if constexpr (mma::multiplies_two<atom>)
+      for (; step + 1 < arguments.steps; step += 2)
+        atom::multiply(sums, {a(step), a(step + 1)}, {b(step), b(step + 1)});
+    for (; step < arguments.steps; ++step) atom::multiply(sums, a(step), b(step));
     write(sums, arguments.product, tile);
     return sums;
   }
@@ -250,12 +261,15 @@ void check_product(const char* what, const guarded_output<float>& got, const std
   CHECK(got.written_outside([](int) { return true; }) == 0);
 }
 
-/// What `transpose` makes of a sum in this column.
+/// How many columns of B hold numbers of their own; the others are further terms of these.
+template <class Lanes> constexpr int distinct_columns = Lanes::columns / (Lanes::terms == 3 ? 4 : Lanes::terms);
+
+/// What `transpose` makes of a sum in this column. A fourth part of three terms is the first again.
 template <class Subject> typename Subject::element as_operand(float sum, int column) {
   using element = typename Subject::element;
-  const element rounded{sum};
-  if (Subject::lanes::terms == 1 || column < Subject::lanes::columns / 2) return rounded;
-  return element{(sum - static_cast<float>(rounded)) * 32.0f};
+  const int term = column / distinct_columns<typename Subject::lanes> % Subject::lanes::terms;
+  for (int i = 0; i < term; ++i) sum = (sum - static_cast<float>(element{sum})) * 32.0f;
+  return element{sum};
 }
 
 template <class Subject> void check_products(std::mt19937& random, int steps, bool positive) {
@@ -366,11 +380,11 @@ TEST_CASE_TEMPLATE_DEFINE("folds, and the lane of an index", Subject, folds) {
 }
 TEST_CASE_TEMPLATE_APPLY(folds, subjects);
 
-/// Numbers as two terms, and what the two add up to again.
+/// Numbers as fp8 terms, and what these add up to again.
 template <class Subject> struct terms_kernel {
   using lanes = typename Subject::lanes;
   struct arguments {
-    const float* numbers;  ///< [columns / 2][4]
+    const float* numbers;  ///< [distinct_columns][4]
     float* joined;         ///< [wave_size][4]
   };
   using target = typename Subject::target;
@@ -389,22 +403,22 @@ template <class Subject> struct terms_kernel {
   }
 };
 
-TEST_CASE_TEMPLATE_DEFINE("two terms hold every bf16 number down to 2^-10 of the largest", Subject, two_terms) {
+TEST_CASE_TEMPLATE_DEFINE("two terms hold every bf16 number and three every fp16 number", Subject, exact_terms) {
   using lanes = typename Subject::lanes;
-  if constexpr (lanes::terms == 2) {
+  if constexpr (lanes::terms > 1) {
+    using number = std::conditional_t<lanes::terms == 2, paragon::bf16, paragon::fp16>;
     if (!Subject::runs()) return;
     const std::uint32_t seed = fresh_seed();
     INFO("PARAGON_SEED=" << seed << ", " << std::string{Subject::target::name});
     std::mt19937 random{seed};
-    std::uniform_real_distribution<float> exponent{-3.0f, 7.0f};
+    std::uniform_real_distribution<float> exponent{lanes::terms == 2 ? -3.0f : -9.0f, 7.0f};
     for (int round = 0; round < 50; ++round) {
       std::vector<float> numbers, expected;
-      for (int i = 0; i < lanes::columns / 2 * 4; ++i)
-        numbers.push_back(
-            static_cast<float>(paragon::bf16{std::exp2(exponent(random)) * (random() % 2 == 0 ? 1 : -1)}));
+      for (int i = 0; i < distinct_columns<lanes> * 4; ++i)
+        numbers.push_back(static_cast<float>(number{std::exp2(exponent(random)) * (random() % 2 == 0 ? 1 : -1)}));
       for (int lane = 0; lane < lanes::wave_size; ++lane)
         for (int i = 0; i < 4; ++i)
-          expected.push_back(numbers[size(lanes::column(lane, 0) % (lanes::columns / 2) * 4 + i)]);
+          expected.push_back(numbers[size(lanes::column(lane, 0) % distinct_columns<lanes> * 4 + i)]);
       const device_buffer<float> device_numbers(numbers);
       device_buffer<float> joined(expected.size());
       run_kernel<terms_kernel<Subject>>(1, 1, 0, {device_numbers.data(), joined.data()});
@@ -412,6 +426,6 @@ TEST_CASE_TEMPLATE_DEFINE("two terms hold every bf16 number down to 2^-10 of the
     }
   }
 }
-TEST_CASE_TEMPLATE_APPLY(two_terms, subjects);
+TEST_CASE_TEMPLATE_APPLY(exact_terms, subjects);
 
 }  // namespace atom_test

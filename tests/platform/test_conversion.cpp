@@ -152,6 +152,31 @@ TEST_CASE_TEMPLATE("pack rounds right on both sides of every boundary", T, fp16,
   CHECK(wrong == 0);
 }
 
+template <class T> struct half_widening {
+  using from = std::uint32_t;
+  using to = platform::words<8>;
+
+  static PARAGON_DEVICE to apply(std::uint32_t two) { return platform::widen<T>(two); }
+};
+
+TEST_CASE_TEMPLATE("widen is exact for every code in both positions", T, fp16, bf16) {
+  std::vector<std::uint32_t> in;
+  for (std::uint32_t code = 0; code < 0x10000; ++code) in.push_back(code | (~code << 16));
+  const std::vector<platform::words<8>> got = on_device<half_widening<T>>(in);
+  int wrong = 0;
+  for (std::size_t i = 0; i < in.size() && wrong < 10; ++i) {
+    for (unsigned half = 0; half < 2; ++half) {
+      const auto expected = static_cast<float>(T::from_bits(static_cast<std::uint16_t>(in[i] >> (16 * half))));
+      const auto widened = paragon::detail::bit_cast<float>(got[i].w[half]);
+      if (std::isnan(expected) ? std::isnan(widened) : widened == expected) continue;
+      ++wrong;
+      CAPTURE(in[i]);
+      CHECK(widened == expected);
+    }
+  }
+  CHECK(wrong == 0);
+}
+
 // Without a `kv` member, so that the conversion of a foreign format, which is always in software, is tested too.
 template <class KV> struct widening {
   using from = std::uint32_t;

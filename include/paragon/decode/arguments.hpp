@@ -21,16 +21,20 @@ struct kernel_traits {
   static constexpr int head_dim = HeadDim;
   static constexpr int value_dim = ValueDim;
 
-  /// A bf16 query is the sum of two fp8 numbers, so that a matrix unit for fp8 takes an fp8 cache as it is.
-  static constexpr bool splits = fp8_element<KV> && std::is_same_v<Query, bf16>;
+  /// The fp8 numbers whose sum a query element is: as such, a matrix unit for fp8 multiplies it with an fp8 cache.
+  static constexpr int terms = std::is_same_v<Query, bf16> ? 2 : 3;
+  template <class Target> static constexpr bool splits = fp8_element<KV>&& terms <= Target::fp8_terms;
 
   /// What the matrix atoms of a target multiply: caches as they are where they can; fp8 elsewhere as fp16, which holds
   /// every e4m3 number exactly.
   template <class Target>
-  using fragment = std::conditional_t<!fp8_element<KV> || (splits && Target::multiplies_fp8), KV, fp16>;
+  using fragment =
+      std::conditional_t<splits<Target>, mma::fp8_terms<KV, terms>, std::conditional_t<fp8_element<KV>, fp16, KV>>;
 
   /// The target whose kernel runs on devices of `Target`: one for all of CDNA, unless its generations differ in it.
-  template <class Target> using kernel_target = std::conditional_t<splits, Target, typename Target::general>;
+  template <class Target>
+  using kernel_target =
+      std::conditional_t<fp8_element<KV> && (terms == 2 || splits<Target>), Target, typename Target::general>;
 };
 
 /// Where workgroups leave what others need: see `decode<Config>::workspace_size` for the layout.

@@ -19,7 +19,7 @@ template <class Traits, class Shape> class epilogue {
 
  public:
   static PARAGON_DEVICE void write(const item_type& item, running_state<Shape>& state, int slice) {
-    if constexpr (lanes::terms == 2) join_terms(state);
+    if constexpr (lanes::terms > 1) join_terms(state);
     PARAGON_UNROLL
     for (int cb = 0; cb < Shape::column_blocks; ++cb) {
       PARAGON_UNROLL

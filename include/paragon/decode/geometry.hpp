@@ -32,13 +32,19 @@ struct decode_geometry {
   int arrivals() const { return tree_levels * 2 * workgroups; }
 };
 
-/// Calls f(column blocks) with the number for `rows` query rows: two where that may be and the rows are more than one
-/// takes, so that a tile of keys is read once for twice the rows. `Shape` is that of one block.
-template <class Shape, class F> constexpr void with_column_blocks(int rows, F f) {
-  if constexpr (Shape::may_double) {
-    if (rows > Shape::block_columns) return f(std::integral_constant<int, 2>{});
+/// Calls f.operator()<Kernel>() with the kernel for `rows` query rows on devices of `Target`. More rows than a column
+/// block takes make two of them where that may be, so that a tile of keys is read once for twice the rows; as three
+/// terms they would take so many columns that fp16 serves them better.
+template <class Traits, class Target, class F> constexpr void with_kernel_for(int rows, F f) {
+  using target = typename Traits::template kernel_target<Target>;
+  using narrow = decode_kernel<Traits, target, 1>;
+  using shape = typename narrow::shape;
+  if constexpr (shape::may_double || shape::lanes::terms > 2) {
+    constexpr int blocks = shape::may_double ? 2 : 1;
+    using wide = decode_kernel<Traits, std::conditional_t<shape::may_double, target, typename Target::general>, blocks>;
+    if (rows > shape::columns) return f.template operator()<wide>();
   }
-  f(std::integral_constant<int, 1>{});
+  f.template operator()<narrow>();
 }
 
 constexpr std::size_t aligned(std::size_t bytes) { return (bytes + 255) / 256 * 256; }
@@ -87,14 +93,11 @@ template <class Config, class F> status with_kernel(const decode_arguments<Confi
   const plan::batch batch = make_batch(r);
   status result = status::failure(status_code::unsupported_device, "this build has no kernels for %s", device.name);
   platform::targets::visit(device.family, [&]<class Target>(Target) {
-    using traits = typename Config::traits;
-    using target = typename traits::template kernel_target<Target>;
-    using narrow = typename decode_kernel<traits, target, 1>::shape;
-    with_column_blocks<narrow>(batch.group_size * batch.queries.per_request, [&](auto column_blocks) {
-      using kernel = decode_kernel<traits, target, column_blocks>;
+    const int rows = batch.group_size * batch.queries.per_request;
+    with_kernel_for<typename Config::traits, Target>(rows, [&]<class Kernel>() {
       decode_geometry geometry{};
-      result = make_geometry<kernel>(batch, device, geometry);
-      if (result.ok()) result = f.template operator()<kernel>(geometry);
+      result = make_geometry<Kernel>(batch, device, geometry);
+      if (result.ok()) result = f.template operator()<Kernel>(geometry);
     });
   });
   return result;

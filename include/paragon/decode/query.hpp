@@ -8,9 +8,9 @@ namespace paragon {
 /// The query rows of a wave as operand B of the score product, in the order of dims in which key blocks are loaded:
 /// step s of block b of a lane are dims  b * key_block + group * key_run + s * depth_per_lane + e.
 ///
-/// bf16 queries meet fp8 keys as fp16, or as two fp8 terms (mma/split.hpp): each row is multiplied by a power of two
-/// that brings its largest element to [2^14, 2^15), so that every element within 2^38 of the largest keeps its eight
-/// bits, or to [2^6, 2^7); `unscale` takes it back out.
+/// bf16 queries meet fp8 keys as fp16: each row is multiplied by a power of two that brings its largest element to
+/// [2^14, 2^15), so that every element within 2^38 of the largest keeps its eight bits. Where queries of either type
+/// meet fp8 keys as fp8 terms (mma/split.hpp), it is brought to [2^6, 2^7). `unscale` takes the factor back out.
 template <class Traits, class Shape> class query_tile {
   using atom = typename Shape::atom;
   using lanes = typename Shape::lanes;
@@ -20,7 +20,7 @@ template <class Traits, class Shape> class query_tile {
   static constexpr bool rescaled = !std::is_same_v<element, fragment>;
   static constexpr int steps = Shape::key_blocks * Shape::key_steps;
   static constexpr int step_words = lanes::depth_words;
-  static constexpr bool splits = lanes::terms == 2;
+  static constexpr bool splits = lanes::terms > 1;
   static constexpr int largest_exponent = splits ? 6 : 14;
   static constexpr int run_words = Shape::key_run / 2;
 
@@ -128,7 +128,7 @@ template <class Traits, class Shape> class query_tile {
   }
 
   static PARAGON_DEVICE float widen(std::uint32_t word, int half) {
-    return platform::float_of(half == 0 ? word << 16 : word & 0xffff0000u);  // bf16 to float32
+    return platform::float_of(platform::widen<element>(word).w[half]);
   }
   static PARAGON_DEVICE float largest_of(const run& r) {
     float result = 0.0f;

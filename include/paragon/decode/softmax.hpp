@@ -10,7 +10,7 @@ namespace paragon {
 /// Online softmax of a wave's columns in base 2: turns score tiles into probabilities relative to the running maximum.
 ///
 /// fp16 probabilities are multiplied by 2^15, so that the largest is 32768 and those down to 2^-29 of it stay normal
-/// numbers (gfx90a's matrix unit takes subnormals for zero), fp8 ones by as much as their two terms allow; the factor
+/// numbers (gfx90a's matrix unit takes subnormals for zero), fp8 terms by as much as they allow; the factor
 /// cancels between output and sum.
 template <class Traits, class Shape> class online_softmax {
   using lanes = typename Shape::lanes;
@@ -23,14 +23,14 @@ template <class Traits, class Shape> class online_softmax {
  public:
   using scores_type = mma::sum_fragment<lanes>[Shape::sub_tiles][Shape::column_blocks];
   static constexpr float shift = [] {
-    if constexpr (lanes::terms == 2)
+    if constexpr (lanes::terms > 1)
       return static_cast<float>(Shape::atom::terms_type::largest);
     else
       return std::is_same_v<typename Shape::element, fp16> ? 15.0f : 0.0f;
   }();
   /// Whether outputs are divided by the sum of the probabilities as they are multiplied, not as they are: two terms of
   /// fp8 are so coarse that what they lose of many equal probabilities would show; it cancels against this sum.
-  static constexpr bool sums_products = lanes::terms == 2 && !by_token;
+  static constexpr bool sums_products = state_type::kinds == 2 && !by_token;
 
   PARAGON_DEVICE void begin(const item_type& item, const query_tile<Traits, Shape>& query) {
     float factor = item.arguments().softmax_scale;
@@ -81,7 +81,7 @@ template <class Traits, class Shape> class online_softmax {
         for (int cb = 0; cb < Shape::column_blocks; ++cb) {
           float& x = scores[s][cb].value[r];
           x *= factor_[cb][lanes::sum_slot(r)];
-          if constexpr (lanes::terms == 2) x = Shape::atom::terms_type::join(x);
+          if constexpr (lanes::terms > 1) x = Shape::atom::terms_type::join(x);
           if constexpr (by_token) x *= key_factor;
           if constexpr (maps_logits) x = mapped(item, x, cb, lanes::sum_slot(r), token_of(token, s, r));
         }

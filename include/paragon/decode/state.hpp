@@ -16,7 +16,7 @@ inline constexpr float minus_infinity = -std::numeric_limits<float>::infinity();
 template <class Shape> struct running_state {
   using lanes = typename Shape::lanes;
   static constexpr int slots = lanes::column_slots;
-  static constexpr int kinds = lanes::terms;  ///< of sums
+  static constexpr int kinds = lanes::terms == 2 ? 2 : 1;  ///< of sums
 
   /// Below every logit, yet finite, so that differences of maxima are numbers.
   static constexpr float no_maximum = -1e30f;

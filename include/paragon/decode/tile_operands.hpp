@@ -61,13 +61,19 @@ template <class Traits, class Shape> class tile_operands {
   /// Multiplies one key block, all its steps.
   static PARAGON_DEVICE void score_block(const key_rows& rows, const query_tile<Traits, Shape>& query, int block,
                                          mma::sum_fragment<lanes> (&scores)[Shape::column_blocks]) {
+    constexpr int at_once = mma::multiplies_two<atom> && Shape::key_steps % 2 == 0 ? 2 : 1;
     PARAGON_UNROLL
-    for (int step = 0; step < Shape::key_steps; ++step) {
-      mma::a_fragment<lanes> a;
+    for (int step = 0; step < Shape::key_steps; step += at_once) {
+      mma::a_fragment<lanes> a[at_once];
       PARAGON_UNROLL
-      for (int r = 0; r < lanes::rows_per_lane; ++r) set_key_operand(rows[r], step, a.word + r * run_words);
+      for (int i = 0; i < at_once; ++i) a[i] = key_operand(rows, step + i);
       PARAGON_UNROLL
-      for (int cb = 0; cb < Shape::column_blocks; ++cb) atom::multiply(scores[cb], a, query.get(cb, block, step));
+      for (int cb = 0; cb < Shape::column_blocks; ++cb) {
+        if constexpr (at_once == 2)
+          atom::multiply(scores[cb], a, {query.get(cb, block, step), query.get(cb, block, step + 1)});
+        else
+          atom::multiply(scores[cb], a[0], query.get(cb, block, step));
+      }
     }
   }
 
@@ -85,6 +91,12 @@ template <class Traits, class Shape> class tile_operands {
   }
 
  private:
+  static PARAGON_DEVICE mma::a_fragment<lanes> key_operand(const key_rows& rows, int step) {
+    mma::a_fragment<lanes> a;
+    PARAGON_UNROLL
+    for (int r = 0; r < lanes::rows_per_lane; ++r) set_key_operand(rows[r], step, a.word + r * run_words);
+    return a;
+  }
   static PARAGON_DEVICE void set_key_operand(const key_run& run, int step, std::uint32_t* operand) {
     if constexpr (converts) {
       PARAGON_UNROLL

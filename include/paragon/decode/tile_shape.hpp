@@ -52,17 +52,21 @@ enum class tile_path {
 /// A wave works on sub-tiles of 16 tokens. A lane takes `key_load` bytes at a time of the tokens of its index, for the
 /// depth group it belongs to (key blocks), and `value_run` consecutive dims of each of `depth_per_lane` tokens (value
 /// blocks): both are the operands of the atom as they lie in memory, or in a stage.
-template <class Target, kv_element Element, kv_element KV, int HeadDim, int ValueDim, int ColumnBlocks>
-struct tile_shape {
+template <class Target, class Fragment, kv_element KV, int HeadDim, int ValueDim, int ColumnBlocks> struct tile_shape {
   using target = Target;
-  using element = Element;
-  using atom = mma::atom<Target, Element>;
+  using atom = mma::atom<Target, Fragment>;
+  using element = typename atom::element;
   using lanes = typename atom::lanes;
 
   static constexpr int bytes = sizeof(KV);
   static constexpr int column_blocks = ColumnBlocks;
-  static constexpr int block_columns = lanes::columns / lanes::terms;  ///< query rows per column block
-  static constexpr int columns = block_columns * ColumnBlocks;         ///< query rows per wave
+  static constexpr int block_columns = [] {  ///< query rows per column block
+    if constexpr (lanes::terms > 1)
+      return atom::terms_type::distinct_columns;
+    else
+      return lanes::columns;
+  }();
+  static constexpr int columns = block_columns * ColumnBlocks;  ///< query rows per wave
   /// Whether a wave may take two column blocks: eight rows leave a wave little to do with what it has loaded, and where
   /// a lane has four sums of a product there are registers for twice as many.
   static constexpr bool may_double = block_columns == 8 && lanes::sums == 4;
@@ -98,7 +102,7 @@ struct tile_shape {
  private:
   // 32-bit registers per lane, by what they hold.
   static constexpr int sum_registers = column_blocks * output_tiles * lanes::sums;
-  static constexpr int query_registers = column_blocks * key_blocks * key_run * static_cast<int>(sizeof(Element)) / 4;
+  static constexpr int query_registers = column_blocks * key_blocks * key_run * static_cast<int>(sizeof(element)) / 4;
   static constexpr int tile_registers = (key_blocks * key_run * lanes::rows_per_lane +
                                          value_blocks * value_run * lanes::depth_per_lane / lanes::score_tiles) *
                                         bytes / 4;
@@ -108,7 +112,7 @@ struct tile_shape {
                                        : 2 * lanes::depth_per_lane / lanes::score_tiles <= 16 ? 96
                                                                                               : 0;
   static constexpr tile_path loaded_path = Target::counts_loads ? tile_path::rolling : tile_path::registers;
-  static constexpr bool converts = sizeof(Element) != sizeof(KV);
+  static constexpr bool converts = sizeof(element) != sizeof(KV);
   static constexpr bool fits(int sub_tiles, int budget) {
     constexpr int tiles = loaded_path == tile_path::rolling ? 1 : 2;
     return sum_registers + query_registers + tiles * sub_tiles * tile_registers <= budget;
@@ -131,7 +135,7 @@ struct tile_shape {
   static constexpr int state_registers = column_blocks * (4 + output_tiles * lanes::sums);
   static constexpr int query_bytes = query_in_registers ? 0
                                                         : lanes::columns * ColumnBlocks * key_blocks * key_block *
-                                                              int{sizeof(Element)};  ///< per column wave
+                                                              int{sizeof(element)};  ///< per column wave
   /// Shared memory in front of all else. A whole line, so that stages begin at lines: a copy whose row crosses one is
   /// fetched in pieces.
   static constexpr int flag_bytes = 128;

@@ -21,7 +21,7 @@
 ///   to column column(lane, sum_slot(r)), sum_slot(r) < column_slots.
 /// - score_tiles: score tiles, one after the other, whose tokens are the depth of one multiplication.
 /// - token(lane, e): the row of these whose probability `transpose` puts into element e of the lane.
-/// - terms: columns of B that stand for one column of numbers, 1 or 2 (split.hpp).
+/// - terms: columns of B that hold one column of numbers, 1 to 3 (split.hpp).
 /// - fold_column(v, op), fold_depth(v, op): combine v over the lanes that hold sums of the same column, and over those
 ///   that hold the same column of B.
 namespace paragon::mma {
@@ -32,12 +32,20 @@ template <class Lanes> struct a_fragment { std::uint32_t word[Lanes::rows_per_la
 template <class Lanes> struct b_fragment { std::uint32_t word[Lanes::depth_words]; };
 template <class Lanes> struct sum_fragment { float value[Lanes::sums]; };
 
-/// Matrix atom of a target for 16-bit elements (`fp16` or `bf16`) or, where the target multiplies it, fp8; specialised
-/// per instruction family.
-/// - multiply(sums, a, b): sums += A B.
+/// Matrix atom of a target for 16-bit elements (`fp16` or `bf16`) or, where the target multiplies it, fp8
+/// (`fp8_terms`); specialised per instruction family. `element` is what A holds.
+/// - multiply(sums, a, b): sums += A B. Where a device of the target has an instruction of twice the depth, also with
+///   two fragments each for a and b: sums += A0 B0 + A1 B1.
 /// - transpose(p...): an operand B whose depth is the token, from probabilities of `score_tiles` tiles in the layout of
 ///   the sums.
 template <class Target, class Element> struct atom;
+
+/// Whether an atom multiplies two fragments at once.
+template <class Atom>
+concept multiplies_two = requires(sum_fragment<typename Atom::lanes> sums, a_fragment<typename Atom::lanes> (&a)[2],
+                                  b_fragment<typename Atom::lanes> (&b)[2]) {
+  Atom::multiply(sums, a, b);
+};
 
 }  // namespace paragon::mma
 

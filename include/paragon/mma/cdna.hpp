@@ -54,6 +54,28 @@ template <std::derived_from<target::cdna> Target, half_element Element> struct a
 #endif
   }
 
+  /// One instruction on gfx950 (16x16x32).
+  static PARAGON_DEVICE void multiply(sum_fragment<lanes>& sums, const a_fragment<lanes> (&a)[2],
+                                      const b_fragment<lanes> (&b)[2]) {
+#if defined(__gfx950__)
+    using floats = float __attribute__((ext_vector_type(4)));
+    if constexpr (std::is_same_v<Element, fp16>) {
+      using halves = _Float16 __attribute__((ext_vector_type(8)));
+      sums = __builtin_bit_cast(sum_fragment<lanes>, __builtin_amdgcn_mfma_f32_16x16x32_f16(
+                                                         __builtin_bit_cast(halves, a), __builtin_bit_cast(halves, b),
+                                                         __builtin_bit_cast(floats, sums), 0, 0, 0));
+    } else {
+      using halves = __bf16 __attribute__((ext_vector_type(8)));
+      sums = __builtin_bit_cast(sum_fragment<lanes>, __builtin_amdgcn_mfma_f32_16x16x32_bf16(
+                                                         __builtin_bit_cast(halves, a), __builtin_bit_cast(halves, b),
+                                                         __builtin_bit_cast(floats, sums), 0, 0, 0));
+    }
+#else
+    multiply(sums, a[0], b[0]);
+    multiply(sums, a[1], b[1]);
+#endif
+  }
+
   static PARAGON_DEVICE b_fragment<lanes> transpose(const sum_fragment<lanes>& p) {
     return {{platform::pack_probabilities<Element>(p.value[0], p.value[1]),
              platform::pack_probabilities<Element>(p.value[2], p.value[3])}};
@@ -62,14 +84,15 @@ template <std::derived_from<target::cdna> Target, half_element Element> struct a
 
 /// Lane map of MFMA 16x16x32 for fp8 (gfx942, gfx950): as above, but eight depths a lane; the tokens of two score tiles
 /// make one operand.
-struct cdna3_fp8_lanes : cdna_lanes {
-  static constexpr int depth_per_lane = 8, depth_words = 2, score_tiles = 2, terms = 2;
+template <int Terms> struct cdna3_fp8_lanes : cdna_lanes {
+  static constexpr int depth_per_lane = 8, depth_words = 2, score_tiles = 2, terms = Terms;
 
   static PARAGON_HD constexpr int token(int lane, int e) { return 16 * (e / 4) + 4 * (lane / 16) + e % 4; }
 };
 
-template <fp8_element Element> struct atom<target::cdna3, Element> : cdna3_fp8_lanes {
-  using lanes = cdna3_fp8_lanes;
+template <fp8_element Element, int Terms>
+struct atom<target::cdna3, fp8_terms<Element, Terms>> : cdna3_fp8_lanes<Terms> {
+  using lanes = cdna3_fp8_lanes<Terms>;
   using element = Element;
   using terms_type = split<lanes, Element>;
 

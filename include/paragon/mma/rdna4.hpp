@@ -65,7 +65,7 @@ struct rdna4_fp8_lanes : rdna4_lanes {
   static constexpr int depth_words = 2, terms = 2;
 };
 
-template <fp8_element Element> struct atom<target::rdna4, Element> : rdna4_fp8_lanes {
+template <fp8_element Element> struct atom<target::rdna4, fp8_terms<Element, 2>> : rdna4_fp8_lanes {
   using lanes = rdna4_fp8_lanes;
   using element = Element;
   using terms_type = split<lanes, Element>;

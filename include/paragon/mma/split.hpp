@@ -1,43 +1,64 @@
 #pragma once
 
+#include <bit>
 #include <paragon/mma/atom.hpp>
 
 namespace paragon::mma {
 
-/// 16-bit numbers for a matrix unit that multiplies e4m3, as sums of two:  x = hi + lo / 32,  hi = e4m3(x),
-/// lo = e4m3(32 (x - hi)). The rounding error has a sign of its own, so that the two terms together have nine
-/// significant bits: bf16 numbers are exact, down to 2^-10 of the largest, below which the error is under 2^-20 of it.
+/// As an atom's element: fp8 of type `Element` in A, sums of `Terms` such numbers in B.
+template <class Element, int Terms> struct fp8_terms {};
+
+/// Numbers for a matrix unit that multiplies e4m3, as sums of a few of them:  x = t0 + t1 / 32 + t2 / 32^2,
+/// t0 = e4m3(x), t1 = e4m3(32 (x - t0)), and so on. A rounding error has a sign of its own, so that each further term
+/// adds five significant bits to the first's four: two terms are a bf16 number, down to 2^-10 of the largest, below
+/// which the error is under 2^-20 of it; three are an fp16 number, down to 2^-16 of the largest.
 ///
-/// Terms are columns of B: the first half of the columns holds the hi, the second half the lo of the same rows of the
-/// query. Where a query group leaves half of the columns empty anyway, the second term costs no multiplication.
+/// Terms are columns of B, which fall into a power of two of equal parts: the first has the first terms of some rows of
+/// the query, the next the second terms of the same rows. Where a query group leaves columns empty anyway, further
+/// terms cost no multiplication.
 template <class Lanes, fp8_element Element> struct split {
   using wave = platform::wave_ops<Lanes::wave_size>;
-  static constexpr int distinct_columns = Lanes::columns / 2;
+  static constexpr int distinct_columns = Lanes::columns / static_cast<int>(std::bit_ceil(unsigned{Lanes::terms}));
   /// A column's largest number, in absolute value, may be up to 2^largest: 32 times its rounding error is no more.
   static constexpr int largest = 7;
 
-  /// The term of four numbers that belongs into the calling lane's column.
+  /// The term of four numbers that belongs into the calling lane's column. A part without a term repeats the first.
   static PARAGON_DEVICE std::uint32_t pack(const float (&x)[4]) {
-    const std::uint32_t hi = platform::pack_fp8<Element>(x);
-    const auto rounded = platform::widen_fp8<Element>(hi);
-    float rest[4];
+    float rest[4] = {x[0], x[1], x[2], x[3]};
+    std::uint32_t mine = 0;
     PARAGON_UNROLL
-    for (int i = 0; i < 4; ++i) rest[i] = (x[i] - platform::float_of(rounded.w[i])) * lo_scale;
-    const std::uint32_t lo = platform::pack_fp8<Element>(rest);
-    return is_lo(wave::lane()) ? lo : hi;
+    for (int term = 0; term < Lanes::terms; ++term) {
+      const std::uint32_t code = platform::pack_fp8<Element>(rest);
+      mine = term == 0 || part(wave::lane()) == term ? code : mine;
+      const auto rounded = platform::widen_fp8<Element>(code);
+      PARAGON_UNROLL
+      for (int i = 0; i < 4; ++i) rest[i] = (rest[i] - platform::float_of(rounded.w[i])) * step;
+    }
+    return mine;
   }
 
   /// What the calling lane's column counts for.
-  static PARAGON_DEVICE float weight() { return is_lo(wave::lane_again()) ? 1.0f / lo_scale : 1.0f; }
-  /// The sum of a column's two terms, in both of their lanes, from the weighted ones.
-  static PARAGON_DEVICE float join(float weighted) {
-    return weighted + wave::template shuffle_xor<distinct_columns>(weighted);
+  static PARAGON_DEVICE float weight() {
+    const int mine = part(wave::lane_again());
+    float result = 1.0f;
+    PARAGON_UNROLL
+    for (int term = 1; term < Lanes::terms; ++term) result = mine >= term ? result / step : result;
+    return mine < Lanes::terms ? result : 0.0f;
   }
+  /// The sum of a column's terms, in the lanes of all of them, from the weighted ones.
+  static PARAGON_DEVICE float join(float weighted) { return join_parts<Lanes::columns / 2>(weighted); }
 
  private:
-  static constexpr float lo_scale = 32.0f;
+  static constexpr float step = 32.0f;
 
-  static PARAGON_DEVICE bool is_lo(int lane) { return Lanes::column(lane, 0) >= distinct_columns; }
+  static PARAGON_DEVICE int part(int lane) { return Lanes::column(lane, 0) / distinct_columns; }
+
+  template <int Distance> static PARAGON_DEVICE float join_parts(float x) {
+    if constexpr (Distance < distinct_columns)
+      return x;
+    else
+      return join_parts<Distance / 2>(x + wave::template shuffle_xor<Distance>(x));
+  }
 };
 
 }  // namespace paragon::mma

@@ -22,8 +22,9 @@ enum class fp8_hardware { none, fn, fnuz };
 /// manuals, "LDS"; NVIDIA: the least of the family's limits in the CUDA programming guide's table of compute
 /// capabilities, that of 8.6 and 8.9), `name` is for messages. `counts_loads`: code waits for a load by the number of
 /// loads issued after it; where some of them are under a condition, it waits for too many. On such targets, rows of 16
-/// lanes exchange values as part of ordinary instructions. `multiplies_fp8`: matrix instructions take the fp8 format
-/// that the device converts. `runs_on(family)`: whether a device of that family runs the target's kernels.
+/// lanes exchange values as part of ordinary instructions. `fp8_terms`: as how many fp8 numbers, at most, something is
+/// multiplied with fp8 (mma/split.hpp); 0 where matrix instructions take none. `runs_on(family)`: whether a device of
+/// that family runs the target's kernels.
 namespace target {
 
 /// gfx90a, gfx942, gfx950: matrix instructions of the MFMA kind.
@@ -32,7 +33,7 @@ struct cdna {
   static constexpr int lds_bytes = 64 * 1024;
   static constexpr const char* name = "cdna";
   static constexpr bool counts_loads = true;
-  static constexpr bool multiplies_fp8 = false;
+  static constexpr int fp8_terms = 0;
   static constexpr bool runs_on(target_family f) { return f == target_family::cdna2 || f == target_family::cdna3; }
 };
 
@@ -47,7 +48,7 @@ struct cdna3 : cdna {
   using general = cdna;
   static constexpr target_family family = target_family::cdna3;
   static constexpr const char* name = "cdna3";
-  static constexpr bool multiplies_fp8 = true;
+  static constexpr int fp8_terms = 3;
   static constexpr bool runs_on(target_family f) { return f == family; }
 };
 
@@ -59,7 +60,7 @@ struct rdna3 {
   static constexpr int lds_bytes = 64 * 1024;
   static constexpr const char* name = "rdna3";
   static constexpr bool counts_loads = true;
-  static constexpr bool multiplies_fp8 = false;
+  static constexpr int fp8_terms = 0;
   static constexpr bool runs_on(target_family f) { return f == family; }
 };
 
@@ -71,7 +72,7 @@ struct rdna4 {
   static constexpr int lds_bytes = 64 * 1024;
   static constexpr const char* name = "rdna4";
   static constexpr bool counts_loads = true;
-  static constexpr bool multiplies_fp8 = true;
+  static constexpr int fp8_terms = 2;
   static constexpr bool runs_on(target_family f) { return f == family; }
 };
 
@@ -83,7 +84,7 @@ struct sm80 {
   static constexpr int lds_bytes = 99 * 1024;
   static constexpr const char* name = "sm80";
   static constexpr bool counts_loads = false;
-  static constexpr bool multiplies_fp8 = false;
+  static constexpr int fp8_terms = 0;
   static constexpr bool runs_on(target_family f) { return f == family; }
 };
 

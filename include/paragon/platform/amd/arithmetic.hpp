@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "paragon/platform/macros.hpp"
+#include "paragon/platform/words.hpp"
 #include "paragon/types/bf16.hpp"
 #include "paragon/types/fp16.hpp"
 #include "paragon/types/kv_dtype.hpp"
@@ -62,6 +63,11 @@ template <half_element T> PARAGON_DEVICE std::uint32_t pack_probabilities(float 
   }
 #endif
   return pack<T>(low, high);
+}
+
+template <half_element T> PARAGON_DEVICE words<8> widen(std::uint32_t two) {
+  using pair = typename amd::arithmetic_type<T>::pair;
+  return __builtin_bit_cast(words<8>, __builtin_convertvector(__builtin_bit_cast(pair, two), amd::float_pair));
 }
 
 template <half_element T> PARAGON_DEVICE T convert(float value) {

@@ -51,6 +51,12 @@ template <half_element T> PARAGON_DEVICE std::uint32_t pack_probabilities(float 
   return pack<T>(low, high);
 }
 
+/// Two fp16 or bf16 as floats, by their bits.
+template <half_element T> PARAGON_DEVICE words<8> widen(std::uint32_t two) {
+  const auto low = static_cast<std::uint16_t>(two), high = static_cast<std::uint16_t>(two >> 16);
+  return {{bits_of(static_cast<float>(T::from_bits(low))), bits_of(static_cast<float>(T::from_bits(high)))}};
+}
+
 /// Rounds to T for storing: nearest even, fp8 saturating (infinities too), NaN kept.
 template <kv_element T> PARAGON_DEVICE T convert(float value) { return T(value); }
 

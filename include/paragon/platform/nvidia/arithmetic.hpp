@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "paragon/platform/macros.hpp"
+#include "paragon/platform/words.hpp"
 #include "paragon/types/bf16.hpp"
 #include "paragon/types/fp16.hpp"
 #include "paragon/types/kv_dtype.hpp"
@@ -45,6 +46,15 @@ template <half_element T> PARAGON_DEVICE std::uint32_t pack(float low, float hig
   } else {
     asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(result) : "f"(high), "f"(low));
   }
+  return result;
+}
+
+template <half_element T> PARAGON_DEVICE words<8> widen(std::uint32_t two) {
+  if constexpr (std::is_same_v<T, bf16>) return {{two << 16, two & 0xffff0000u}};
+  words<8> result;
+  PARAGON_UNROLL
+  for (int i = 0; i < 2; ++i)
+    asm("cvt.f32.f16 %0, %1;" : "=r"(result.w[i]) : "h"(static_cast<std::uint16_t>(two >> (16 * i))));
   return result;
 }
 
