@@ -32,17 +32,17 @@ struct decode_geometry {
   int arrivals() const { return tree_levels * 2 * workgroups; }
 };
 
-/// Calls f.operator()<Kernel>() with the kernel for `rows` query rows on devices of `Target`. More rows than a column
-/// block takes make two of them where that may be, so that a tile of keys is read once for twice the rows; as three
-/// terms they would take so many columns that fp16 serves them better.
+/// Calls f.operator()<Kernel>() with the kernel for `rows` query rows on devices of `Target`. More of them than a
+/// column block takes make two blocks where that may be, so that a tile of keys is read once for twice the rows. As
+/// three terms they would need twice the columns that fp16 needs.
 template <class Traits, class Target, class F> constexpr void with_kernel_for(int rows, F f) {
   using target = typename Traits::template kernel_target<Target>;
   using narrow = decode_kernel<Traits, target, 1>;
   using shape = typename narrow::shape;
-  if constexpr (shape::may_double || shape::lanes::terms > 2) {
-    constexpr int blocks = shape::may_double ? 2 : 1;
-    using wide = decode_kernel<Traits, std::conditional_t<shape::may_double, target, typename Target::general>, blocks>;
-    if (rows > shape::columns) return f.template operator()<wide>();
+  if constexpr (shape::may_double) {
+    if (rows > shape::columns) return f.template operator()<decode_kernel<Traits, target, 2>>();
+  } else if constexpr (shape::lanes::terms > 2) {
+    if (rows > shape::columns) return f.template operator()<decode_kernel<Traits, typename Target::general, 1>>();
   }
   f.template operator()<narrow>();
 }
