@@ -32,6 +32,9 @@ template <class Lanes> struct a_fragment { std::uint32_t word[Lanes::rows_per_la
 template <class Lanes> struct b_fragment { std::uint32_t word[Lanes::depth_words]; };
 template <class Lanes> struct sum_fragment { float value[Lanes::sums]; };
 
+/// As an atom's element: fp8 of type `Element` in A, sums of `Terms` such numbers in B (split.hpp).
+template <class Element, int Terms> struct fp8_terms {};
+
 /// Matrix atom of a target for 16-bit elements (`fp16` or `bf16`) or, where the target multiplies it, fp8
 /// (`fp8_terms`); specialised per instruction family. `element` is what A holds.
 /// - multiply(sums, a, b): sums += A B. Where a device of the target has an instruction of twice the depth, also with

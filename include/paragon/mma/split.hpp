@@ -5,9 +5,6 @@
 
 namespace paragon::mma {
 
-/// As an atom's element: fp8 of type `Element` in A, sums of `Terms` such numbers in B.
-template <class Element, int Terms> struct fp8_terms {};
-
 /// Numbers for a matrix unit that multiplies e4m3, as sums of a few of them:  x = t0 + t1 / 32 + t2 / 32^2,
 /// t0 = e4m3(x), t1 = e4m3(32 (x - t0)), and so on. A rounding error has a sign of its own, so that each further term
 /// adds five significant bits to the first's four: two terms are a bf16 number, down to 2^-10 of the largest, below
