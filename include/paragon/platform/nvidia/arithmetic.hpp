@@ -50,11 +50,13 @@ template <half_element T> PARAGON_DEVICE std::uint32_t pack(float low, float hig
 }
 
 template <half_element T> PARAGON_DEVICE words<8> widen(std::uint32_t two) {
-  if constexpr (std::is_same_v<T, bf16>) return {{two << 16, two & 0xffff0000u}};
   words<8> result;
-  PARAGON_UNROLL
-  for (int i = 0; i < 2; ++i)
-    asm("cvt.f32.f16 %0, %1;" : "=r"(result.w[i]) : "h"(static_cast<std::uint16_t>(two >> (16 * i))));
+  if constexpr (std::is_same_v<T, fp16>) {
+    asm("cvt.f32.f16 %0, %1;" : "=r"(result.w[0]) : "h"(static_cast<std::uint16_t>(two)));
+    asm("cvt.f32.f16 %0, %1;" : "=r"(result.w[1]) : "h"(static_cast<std::uint16_t>(two >> 16)));
+  } else {
+    result = {{two << 16, two & 0xffff0000u}};
+  }
   return result;
 }
 
