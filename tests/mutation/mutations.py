@@ -143,7 +143,7 @@ MUTATIONS = [
         "platform/amd/fp8.hpp",
         "return widen_in_hardware<Upper>(four);",
         "return widen_in_software<fp8_e4m3fn, Upper>(four);",
-        "decode/matrix_bf16_fnuz",
+        "decode/matrix_fp16_fnuz",
     ),
     Mutation(
         "key-descale-dropped",

@@ -189,21 +189,24 @@ template <class Query, class KV, class Layout, class Descale> class problem {
                                        static_cast<std::size_t>(sizes.head_dim)));
     query_ = mirrored<Query>{std::move(stored)};
   }
-  /// f(number, row) is given every key as it is stored, numbered from 0 as the used slots are.
-  template <class F> void rewrite_keys(const F& f) {
-    std::vector<KV> stored = keys_.pages.host();
-    for (std::size_t i = 0; i < used_.size(); ++i)
-      for (int h = 0; h < sizes.kv_heads; ++h)
-        f(i, std::span{stored}.subspan(static_cast<std::size_t>(keys_.strides.offset(used_[i].page, used_[i].slot, h)),
-                                       static_cast<std::size_t>(sizes.head_dim)));
-    keys_.pages = mirrored<KV>{std::move(stored)};
-  }
+  /// f(number, row) is given every key or value as it is stored, numbered from 0 as the used slots are.
+  template <class F> void rewrite_keys(const F& f) { rewrite(keys_, sizes.head_dim, f); }
+  template <class F> void rewrite_values(const F& f) { rewrite(values_, sizes.value_dim, f); }
 
   /// Arrays [query heads] for the variants that take one.
   const float* slopes(bool on_device) const { return slopes_.data(on_device); }
   const float* sinks(bool on_device) const { return sinks_.data(on_device); }
 
  private:
+  template <class F> void rewrite(paged_data<KV, Layout, Descale>& data, int dim, const F& f) {
+    std::vector<KV> stored = data.pages.host();
+    for (std::size_t i = 0; i < used_.size(); ++i)
+      for (int h = 0; h < sizes.kv_heads; ++h)
+        f(i, std::span{stored}.subspan(static_cast<std::size_t>(data.strides.offset(used_[i].page, used_[i].slot, h)),
+                                       static_cast<std::size_t>(dim)));
+    data.pages = mirrored<KV>{std::move(stored)};
+  }
+
   /// Elements between rows; what keeps rows aligned to 16 bytes.
   int padding(int times) const { return sizes.padded ? times * 16 / static_cast<int>(sizeof(KV)) : 0; }
 
