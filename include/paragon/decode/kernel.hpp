@@ -15,12 +15,11 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
   using arguments = kernel_arguments<Traits>;
   using target = Target;
   using kv = typename Traits::kv;
-  using shape = tile_shape<Target, typename Traits::template fragment<Target>, kv, Traits::head_dim, Traits::value_dim,
-                           ColumnBlocks>;
-  static constexpr int max_waves = shape::max_waves;
-  /// Logits that are mapped, and factors per token, take registers of their own.
   static constexpr bool plain = !Traits::variant::maps_logits && !Traits::descale::by_token;
-  static constexpr int resident_waves = plain || shape::path != tile_path::rolling ? shape::resident_waves : 8;
+  using shape = tile_shape<Target, typename Traits::template fragment<Target>, kv, Traits::head_dim, Traits::value_dim,
+                           ColumnBlocks, plain>;
+  static constexpr int max_waves = shape::max_waves;
+  static constexpr int resident_waves = shape::resident_waves;
 
   static PARAGON_DEVICE void run(const arguments& a, std::byte* shared) {
     const plan::start start = my_start(a);

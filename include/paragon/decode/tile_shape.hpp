@@ -41,7 +41,8 @@ struct wave_role {
 /// How keys and values get from memory into matrix operands.
 enum class tile_path {
   registers,  ///< loaded into registers, the next tile while this one is multiplied
-  rolling,    ///< loaded into registers, the next tile's keys when this one's have been multiplied, then its values
+  rolling,    ///< loaded into registers, the next tile's keys when this one's have been multiplied, then its values;
+              ///< queries that do not fit beside them lie in shared memory
   shared,     ///< copied to shared memory by hardware, the next tile while this one is multiplied
   streamed    ///< values as above, keys block by block through a few registers; queries in shared memory
 };
@@ -52,7 +53,10 @@ enum class tile_path {
 /// A wave works on sub-tiles of 16 tokens. A lane takes `key_load` bytes at a time of the tokens of its index, for the
 /// depth group it belongs to (key blocks), and `value_run` consecutive dims of each of `depth_per_lane` tokens (value
 /// blocks): both are the operands of the atom as they lie in memory, or in a stage.
-template <class Target, class Fragment, kv_element KV, int HeadDim, int ValueDim, int ColumnBlocks> struct tile_shape {
+///
+/// `Plain` says that the kernel neither maps logits nor has factors per token, which take registers of their own.
+template <class Target, class Fragment, kv_element KV, int HeadDim, int ValueDim, int ColumnBlocks, bool Plain>
+struct tile_shape {
   using target = Target;
   using atom = mma::atom<Target, Fragment>;
   using element = typename atom::element;
@@ -111,11 +115,13 @@ template <class Target, class Fragment, kv_element KV, int HeadDim, int ValueDim
   static constexpr int two_sub_tiles = !Target::counts_loads                                  ? 128
                                        : 2 * lanes::depth_per_lane / lanes::score_tiles <= 16 ? 96
                                                                                               : 0;
-  static constexpr tile_path loaded_path = Target::counts_loads ? tile_path::rolling : tile_path::registers;
   static constexpr bool converts = sizeof(element) != sizeof(KV);
+  static constexpr bool fits_without_query(int sub_tiles, int budget) {
+    constexpr int tiles = Target::counts_loads ? 1 : 2;
+    return sum_registers + tiles * sub_tiles * tile_registers <= budget;
+  }
   static constexpr bool fits(int sub_tiles, int budget) {
-    constexpr int tiles = loaded_path == tile_path::rolling ? 1 : 2;
-    return sum_registers + query_registers + tiles * sub_tiles * tile_registers <= budget;
+    return fits_without_query(sub_tiles, budget - query_registers);
   }
   /// Copies move 16 bytes. 16-bit elements gain nothing from them (docs/performance.md).
   static constexpr bool stages_fit = platform::async_copies<Target>::available && bytes == 1 && HeadDim % 16 == 0 &&
@@ -123,10 +129,13 @@ template <class Target, class Fragment, kv_element KV, int HeadDim, int ValueDim
                                      stages * stage_bytes <= 16 * 1024;
 
  public:
-  static constexpr tile_path path = stages_fit                                                   ? tile_path::shared
-                                    : fits(lanes::score_tiles, Target::counts_loads ? 160 : 192) ? loaded_path
-                                                                                                 : tile_path::streamed;
-  static constexpr bool query_in_registers = path != tile_path::streamed;
+  /// The limits leave room, of 256 registers, for all that a loop has besides: where they are, no kernel spills.
+  static constexpr bool query_in_registers = stages_fit || fits(lanes::score_tiles, Target::counts_loads ? 160 : 192);
+  static constexpr tile_path path = [] {
+    if (stages_fit) return tile_path::shared;
+    if (Target::counts_loads && fits_without_query(lanes::score_tiles, Plain ? 192 : 176)) return tile_path::rolling;
+    return query_in_registers ? tile_path::registers : tile_path::streamed;
+  }();
   static constexpr int sub_tiles = path != tile_path::shared && fits(2, two_sub_tiles) ? 2 : lanes::score_tiles;
   static constexpr int operand_tiles = sub_tiles / lanes::score_tiles;  ///< of probabilities
   static constexpr int wave_tokens = 16 * sub_tiles;
@@ -141,10 +150,11 @@ template <class Target, class Fragment, kv_element KV, int HeadDim, int ValueDim
   static constexpr int flag_bytes = 128;
 
   /// Waves that a compute unit is to hold: bounds the registers of each.
-  static constexpr int resident_waves = (path == tile_path::shared && sum_registers + query_registers <= 64) ||
-                                                (path == tile_path::rolling && !converts && fits(sub_tiles, 80))
-                                            ? 16
-                                            : 8;
+  static constexpr int resident_waves =
+      (path == tile_path::shared && sum_registers + query_registers <= 64) ||
+              (path == tile_path::rolling && Plain && !converts && fits(sub_tiles, 80))
+          ? 16
+          : 8;
   /// Eight waves where shared memory has room: the larger the workgroups, the fewer partial states there are to join.
   static constexpr int usual_waves =
       path == tile_path::shared && resident_waves == 16 && stages * stage_bytes <= 8 * 1024 ? 8 : 4;
