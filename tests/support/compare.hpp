@@ -22,21 +22,22 @@ using namespace paragon;
 ///          largest is 2^-7. Float64 arithmetic with just these two roundings, on four million rows like those here,
 ///          passed 4e-3 in 8 of 10^5 rows, up to four of them in one KV head, and reached 5.3e-3.
 /// element  before the output is rounded, in units of sum_t p_t |v_t|: the rounding of the probabilities, a fifth more
-///          for all that happens in float32. To it comes `vanished` in units of the row's largest such sum: tokens with
-///          less than 2^-29 of the largest probability may lose it in fp16, and only they may have a V other than zero.
+///          for all that happens in float32.
+/// vanished comes to that, in units of the row's largest such sum: small probabilities are rounded to a part of the
+///          largest, and only their tokens may have a V other than zero. That part is 2^-29 in fp16, 2^-22 as two fp8
+///          terms (bf16 queries) and 2^-27 as three (fp16 queries); the errors of some hundred tokens add up to 16
+///          times as much, and the tokens' V may be larger than those of the largest sum.
 /// lse      absolute. Probabilities are summed before they are rounded, so what is left is the logits' error: products
 ///          of 16-bit numbers are exact in float32, each of their additions is off by up to 2^-24 of the partial sum.
 ///          With the outlier channels the terms of a logit reach several hundred, and errors add up like a random walk
 ///          over the 32 steps of 16 dims of the longest head: 2^-24 * 500 * sqrt(32) = 1.7e-4. To it come four
 ///          roundings of the LSE itself (`digits`): in short heads one outlier's logit reaches thousands.
 struct tolerance {
-  double row, rare, element, lse;
+  double row, rare, element, vanished, lse;
 };
 template <half_element Query>
-inline constexpr tolerance allowed = std::is_same_v<Query, fp16> ? tolerance{1e-3, 1e-3, 1.2 * 0x1p-11, 2e-4}
-                                                                 : tolerance{4e-3, 6e-3, 1.2 * 0x1p-8, 2e-4};
-
-inline constexpr double vanished = 0x1p-24;
+inline constexpr tolerance allowed = std::is_same_v<Query, fp16> ? tolerance{1e-3, 1e-3, 1.2 * 0x1p-11, 0x1p-22, 2e-4}
+                                                                 : tolerance{4e-3, 6e-3, 1.2 * 0x1p-8, 0x1p-18, 2e-4};
 
 /// Half of the smallest positive number of an output type that a row may be near: what rounding to it leaves of numbers
 /// far below one has no relative precision.
@@ -103,7 +104,7 @@ void check_output(const guarded_output<Out>& out, const reference::result& expec
       row.take(error, token, head);
       rare += error > allowed<Query>.row;
       ++rows;
-      const double floor = vanished * *std::ranges::max_element(mass);
+      const double floor = allowed<Query>.vanished * *std::ranges::max_element(mass);
       for (int d = 0; d < expected.dim; ++d) {
         const auto i = static_cast<std::size_t>(d);
         const double slack = allowed<Query>.element * mass[i] + floor;
