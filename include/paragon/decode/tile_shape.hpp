@@ -133,7 +133,9 @@ struct tile_shape {
   static constexpr bool query_in_registers = stages_fit || fits(lanes::score_tiles, Target::counts_loads ? 160 : 192);
   static constexpr tile_path path = [] {
     if (stages_fit) return tile_path::shared;
-    if (Target::counts_loads && fits_without_query(lanes::score_tiles, Plain ? 192 : 176)) return tile_path::rolling;
+    // Where lanes hold whole rows (RDNA 3), a query takes as many registers as keys.
+    const bool fits_alone = lanes::groups == 1 && fits_without_query(lanes::score_tiles, Plain ? 192 : 176);
+    if (Target::counts_loads && (query_in_registers || fits_alone)) return tile_path::rolling;
     return query_in_registers ? tile_path::registers : tile_path::streamed;
   }();
   static constexpr int sub_tiles = path != tile_path::shared && fits(2, two_sub_tiles) ? 2 : lanes::score_tiles;
