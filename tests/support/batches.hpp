@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <random>
+#include <support/devices.hpp>
 #include <support/problem.hpp>
 #include <utility>
 #include <vector>
@@ -31,8 +32,8 @@ inline void random_query_tokens(std::mt19937& random, problem_sizes& sizes) {
     sizes.query_counts.push_back(between(random, 0, sizes.per_request));
 }
 
-/// A batch for the given group and page size whose attention takes about `work` multiplications per product, so that
-/// tests of large heads take no longer than those of small ones.
+/// A batch for the given group and page size whose attention takes about `work` multiplications per product, half as
+/// many on a slow device, so that tests of large heads take no longer than those of small ones.
 inline problem_sizes ragged_batch(std::mt19937& random, int group, int page_size, int head_dim, double work = 6e6) {
   problem_sizes sizes;
   sizes.kv_heads = between(random, 1, 3);
@@ -42,7 +43,7 @@ inline problem_sizes ragged_batch(std::mt19937& random, int group, int page_size
   sizes.lengths.resize(7);
   random_query_tokens(random, sizes);
   const double rows = sizes.kv_heads * group * sizes.per_request;
-  const int affordable = static_cast<int>(work / (rows * head_dim * 2.5));
+  const int affordable = static_cast<int>((slow_device() ? work / 2 : work) / (rows * head_dim * 2.5));
   sizes.lengths = ragged_lengths(random, page_size, std::clamp(affordable, 50, 500));
   const int windows[] = {1, 2, page_size, between(random, 3, 60), between(random, 60, 1000)};
   sizes.window = windows[random() % 5];
