@@ -42,7 +42,8 @@ template <class Lanes, fp8_element Element> struct split {
     for (int term = 1; term < Lanes::terms; ++term) result = mine >= term ? result / step : result;
     return mine < Lanes::terms ? result : 0.0f;
   }
-  /// The sum of a column's terms, in the lanes of all of them, from the weighted ones.
+  /// The sum of a column's terms, in the lanes of all of them, from the weighted ones. The lanes agree on every bit: of
+  /// a number that one of them rounded up to a tie and another down, they would pack terms that do not belong together.
   static PARAGON_DEVICE float join(float weighted) { return join_parts<Lanes::columns / 2>(weighted); }
 
  private:
@@ -54,7 +55,7 @@ template <class Lanes, fp8_element Element> struct split {
     if constexpr (Distance < distinct_columns)
       return x;
     else
-      return join_parts<Distance / 2>(x + wave::template shuffle_xor<Distance>(x));
+      return join_parts<Distance / 2>(platform::add_products(x, wave::template shuffle_xor<Distance>(x)));
   }
 };
 

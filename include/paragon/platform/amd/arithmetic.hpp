@@ -39,6 +39,11 @@ PARAGON_DEVICE float exp2(float x) { return __builtin_amdgcn_exp2f(x); }
 
 PARAGON_DEVICE float log2(float x) { return __builtin_amdgcn_logf(x); }
 
+PARAGON_DEVICE float add_products(float x, float y) {
+#pragma clang fp contract(off)
+  return x + y;
+}
+
 PARAGON_DEVICE float reciprocal(float x) { return __builtin_amdgcn_rcpf(x); }
 
 template <std::uint32_t Selector> PARAGON_DEVICE std::uint32_t byte_permute(std::uint32_t low, std::uint32_t high) {

@@ -26,6 +26,13 @@ PARAGON_DEVICE float exp2(float x) { return std::exp2(x); }
 /// Base-2 logarithm, with the accuracy of the device's fast instruction; log2(0) is -inf.
 PARAGON_DEVICE float log2(float x) { return std::log2(x); }
 
+/// x + y where one or both are products: rounded like these, never as part of a fused multiply-add. Lanes that add the
+/// same products in either order get the same bits.
+PARAGON_DEVICE float add_products(float x, float y) {
+  asm("" : "+m"(x), "+m"(y));  // what went through memory is no product any more
+  return x + y;
+}
+
 /// 1 / x, with the accuracy of the device's fast instruction.
 PARAGON_DEVICE float reciprocal(float x) { return 1.0f / x; }
 

@@ -28,6 +28,8 @@ PARAGON_DEVICE float log2(float x) {
   return result;
 }
 
+PARAGON_DEVICE float add_products(float x, float y) { return __fadd_rn(x, y); }
+
 PARAGON_DEVICE float reciprocal(float x) {
   float result;
   asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
