@@ -43,9 +43,8 @@ struct ledger {
     std::int64_t next = 0;
     for (int w = 0; w < workgroups; ++w) {
       CAPTURE(w);
-      const plan::start start = plan::start_of(unit_indptr.data(), static_cast<int>(sizes.size()), workgroups, w);
-      plan::share rest = start.units;
-      int cut_items = 0, request = start.request;
+      plan::share rest = plan::share_of(units(), workgroups, w);
+      int cut_items = 0, request = plan::request_of(unit_indptr.data(), static_cast<int>(sizes.size()), rest.begin);
       while (rest.begin < rest.end) {
         const plan::segment s =
             plan::first_segment(unit_indptr.data(), request, head_groups, rest, extents{sizes.data()});
@@ -153,8 +152,6 @@ TEST_CASE("the plan is a constant expression") {
   constexpr std::int64_t unit_indptr[] = {0, 4, 4, 6};
   static_assert(plan::request_of(unit_indptr, 3, 3) == 0);
   static_assert(plan::request_of(unit_indptr, 3, 4) == 2, "the request without units has none to give");
-  static_assert(plan::start_of(unit_indptr, 3, 2, 1).units.begin == 3 &&
-                plan::start_of(unit_indptr, 3, 2, 1).request == 0);
 }
 
 namespace {

@@ -18,12 +18,16 @@ template <class Traits, class Shape> class item_view {
   };
 
   PARAGON_DEVICE item_view(const kernel_arguments<Traits>& a, const plan::segment& s, const wave_role& role)
+      : item_view{a, s, role, a.batch.lengths(s.request)} {}
+  /// For a request whose lengths are known.
+  PARAGON_DEVICE item_view(const kernel_arguments<Traits>& a, const plan::segment& s, const wave_role& role,
+                           const plan::request_lengths& of_request)
       : a_{a},
-        lengths{a.batch.lengths(s.request)},
+        lengths{of_request},
         request{s.request},
         kv_head{s.head_group * a.batch.heads_per_pass + role.head},
         first_row_{s.row_block * a.batch.rows_per_pass + role.column * Shape::columns},
-        pages_{a.batch.requests.kv_indices + a.batch.requests.kv_indptr[s.request]},
+        pages_{a.batch.requests.kv_indices + lengths.first_page},
         keys_{a.keys.data + kv_head * a.keys.strides.head},
         values_{a.values.data + kv_head * a.values.strides.head} {}
 

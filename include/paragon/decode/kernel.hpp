@@ -40,23 +40,25 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
   static PARAGON_DEVICE std::int64_t units(const arguments& a) { return a.scratch.unit_indptr[a.batch.requests.count]; }
   static PARAGON_DEVICE plan::start my_start(const arguments& a) { return a.scratch.starts[platform::workgroup()]; }
   static PARAGON_DEVICE plan::segment next_segment(const arguments& a, int request, const plan::share& rest) {
-    const auto extent_of = [&](int r) { return a.batch.extent(a.batch.lengths(r)); };
-    return plan::first_segment(a.scratch.unit_indptr, request, a.batch.head_groups(), rest, extent_of);
+    return a.batch.next_segment(a.scratch.unit_indptr, request, rest);
   }
 
   /// Nothing is kept across a segment that can be had again: on AMD these values fill scalar registers.
   static PARAGON_DEVICE void run_loaded(const arguments& a, const plan::start& start, std::byte* shared) {
     bool cut_first = false;
     plan::share rest = start.units;
-    plan::segment s;
-    s.request = start.request;
-    do {
-      s = next_segment(platform::refetch(a), s.request, rest);
+    plan::segment s = start.first;
+    plan::request_lengths lengths = start.lengths;
+    for (;;) {
       rest.begin += s.tiles;
+      const bool more = rest.begin < rest.end;
       state_type state;
-      attend_loaded(platform::refetch(a), s, shared, state);
-      finish(platform::refetch(a), s, rest.begin < rest.end, shared, state, cut_first);
-    } while (rest.begin < rest.end);
+      attend_loaded(platform::refetch(a), s, lengths, shared, state);
+      finish(platform::refetch(a), s, more, shared, state, cut_first);
+      if (!more) break;
+      s = next_segment(platform::refetch(a), s.request, rest);
+      lengths = platform::refetch(a).batch.lengths(s.request);
+    }
     join(platform::refetch(a), s, shared, cut_first);
   }
 
@@ -65,13 +67,14 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
     const wave_role role{a.grid, wave::index()};
     bool cut_first = false;
     plan::share rest = start.units;
-    plan::segment s = next_segment(a, start.request, rest);
+    plan::segment s = start.first;
+    const item_type first{a, s, role, start.lengths};
     // The query first: behind the keys and values of all other waves it would arrive last.
     query_tile<Traits, shape> query;
-    query.fetch(item_type{a, s, role});
+    query.fetch(first);
     staged_tile<Traits, shape> tile{shared + shape::ring_offset(a.grid) +
                                     wave::index() * (shape::stages * shape::stage_bytes)};
-    request_first(item_type{a, s, role}, s, role, tile);
+    request_first(first, s, role, tile);
     for (;;) {
       state_type state;
       const item_type item{a, s, role};
@@ -105,10 +108,7 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
 
   /// Finishes the items of which this workgroup's part was the last to arrive. `last` is the share's last segment.
   static PARAGON_DEVICE void join(const arguments& a, const plan::segment& last, std::byte* shared, bool cut_first) {
-    if (cut_first) {
-      const plan::start start = my_start(a);
-      join_item(platform::refetch(a), next_segment(a, start.request, start.units), note(shared, true), shared);
-    }
+    if (cut_first) join_item(platform::refetch(a), my_start(a).first, note(shared, true), shared);
     if (!last.covers_item()) join_item(platform::refetch(a), last, note(shared, false), shared);
   }
   static PARAGON_DEVICE void join_item(const arguments& a, const plan::segment& s, std::uint32_t* note,
@@ -179,10 +179,10 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
   }
 
   /// The same by tiles that are loaded into registers.
-  static PARAGON_DEVICE void attend_loaded(const arguments& a, const plan::segment& s, std::byte* shared,
-                                           state_type& state) {
+  static PARAGON_DEVICE void attend_loaded(const arguments& a, const plan::segment& s,
+                                           const plan::request_lengths& lengths, std::byte* shared, state_type& state) {
     const wave_role role{a.grid, wave::index()};
-    const item_type item{a, s, role};
+    const item_type item{a, s, role, lengths};
     const tokens part{item, s, role};
     query_tile<Traits, shape> query;
     load_query(item, role, shared, query);

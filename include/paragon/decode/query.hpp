@@ -120,7 +120,7 @@ template <class Traits, class Shape> class query_tile {
     PARAGON_UNROLL
     for (int i = 0; i < Shape::key_run; i += 8) {
       if (padded && first_dim + i >= Traits::head_dim) continue;
-      const auto eight = platform::load_streaming<16>(data + first_dim + i);
+      const auto eight = platform::load_cached(data + first_dim + i);
       PARAGON_UNROLL
       for (int w = 0; w < 4; ++w) result.word[i / 2 + w] = eight.w[w];
     }

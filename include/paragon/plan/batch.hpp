@@ -13,6 +13,20 @@ struct request_lengths {
   std::int32_t first_token;  ///< no query token of the request sees an earlier one (sliding window)
   std::int32_t query_begin;  ///< row of its first query token
   std::int32_t query_count;
+  std::int32_t first_page;  ///< in kv_indices
+
+  bool operator==(const request_lengths&) const = default;
+};
+
+/// Where a workgroup starts, with all that it needs to find its first tokens' pages: what a launch waits for before it
+/// can load anything else comes in one trip to memory.
+struct alignas(16) start {
+  share units;              ///< none past the last workgroup that shares
+  std::int32_t sharing;     ///< workgroups that have shares
+  segment first;            ///< of the share; of no meaning if there are no units, and `lengths` neither
+  request_lengths lengths;  ///< of its request
+
+  bool operator==(const start&) const = default;
 };
 
 /// Longer requests are cut: positions and the ends of tiles stay within 32 bits.
@@ -44,6 +58,7 @@ struct batch {
                              : queries.per_request;
     const std::int64_t first_seen = std::int64_t{result.tokens} - result.query_count - window + 1;
     result.first_token = window > 0 ? clamp(first_seen, 0, result.tokens) : 0;
+    result.first_page = requests.kv_indptr[r];
     return result;
   }
 
@@ -63,6 +78,22 @@ struct batch {
     const request_extent size = extent(lengths(0));
     const std::int64_t items = std::int64_t{requests.count} * size.row_blocks * head_groups();
     return alike && items > 0 ? plan::sharing(items, size.tiles, most) : most;
+  }
+
+  /// The segment that starts at `rest.begin`, which lies in `request` or a later one.
+  PARAGON_HD segment next_segment(const std::int64_t* unit_indptr, int request, const share& rest) const {
+    return first_segment(unit_indptr, request, head_groups(), rest, [&](int r) { return extent(lengths(r)); });
+  }
+
+  /// The start of a workgroup; `sharing` of them share the units.
+  PARAGON_HD start start_of(const std::int64_t* unit_indptr, int sharing, int workgroup) const {
+    start result{.units = {0, 0}, .sharing = sharing, .first = {}, .lengths = {}};
+    if (workgroup >= sharing) return result;
+    result.units = share_of(unit_indptr[requests.count], sharing, workgroup);
+    if (result.units.begin == result.units.end) return result;
+    result.first = next_segment(unit_indptr, request_of(unit_indptr, requests.count, result.units.begin), result.units);
+    result.lengths = lengths(result.first.request);
+    return result;
   }
 
   /// Units of request r: the summand of the plan's prefix sum.

@@ -35,8 +35,7 @@ struct planner {
     bool alike;
     const std::int64_t* unit_indptr = sum_units(a, lane, shared, alike);
     const int sharing = a.batch.sharing(unit_indptr[a.batch.requests.count], alike, a.workgroups);
-    for (int w = lane; w < a.workgroups; w += lanes)
-      a.starts[w] = start_of(unit_indptr, a.batch.requests.count, sharing, w);
+    for (int w = lane; w < a.workgroups; w += lanes) a.starts[w] = a.batch.start_of(unit_indptr, sharing, w);
     for (int i = lane; i < a.arrival_count; i += lanes) a.arrivals[i] = 0;
   }
 

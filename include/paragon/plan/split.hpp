@@ -21,6 +21,8 @@ PARAGON_HD constexpr std::int64_t quotient(std::int64_t a, std::int64_t b) {
 struct share {
   std::int64_t begin;
   std::int64_t end;
+
+  bool operator==(const share&) const = default;
 };
 
 /// The share of a workgroup. Shares cover [0, units) in the order of the workgroups, and differ by at most one unit;
@@ -61,6 +63,7 @@ struct segment {
   std::int64_t item_begin;  ///< the item's first unit
 
   PARAGON_HD constexpr bool covers_item() const { return tiles == item_tiles; }
+  bool operator==(const segment&) const = default;
 };
 
 /// The number of tiles and row blocks of a request; a request has tiles * row_blocks * head_groups units.
@@ -78,20 +81,6 @@ PARAGON_HD constexpr int request_of(const std::int64_t* unit_indptr, int request
     (unit_indptr[middle] <= unit ? low : high) = middle;
   }
   return low;
-}
-
-/// Where a workgroup starts.
-struct alignas(32) start {
-  share units;           ///< none past the last workgroup that shares
-  std::int32_t request;  ///< of the first unit; of no meaning if there are no units
-  std::int32_t sharing;  ///< workgroups that have shares
-};
-
-/// The start of a workgroup: its share, and the request that `request_of` finds.
-PARAGON_HD constexpr start start_of(const std::int64_t* unit_indptr, int requests, int sharing, int workgroup) {
-  if (workgroup >= sharing) return {{0, 0}, 0, sharing};
-  const share units = share_of(unit_indptr[requests], sharing, workgroup);
-  return {units, request_of(unit_indptr, requests, units.begin), sharing};
 }
 
 /// The segment that starts at `rest.begin` of a share's rest, which lies in `request` or a later one.

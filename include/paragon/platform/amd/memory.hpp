@@ -45,6 +45,11 @@ template <int Bytes> PARAGON_DEVICE words<Bytes> load_streaming(const void* addr
   return __builtin_bit_cast(words<Bytes>, __builtin_nontemporal_load((global_vector*)(address)));
 }
 
+PARAGON_DEVICE words<16> load_cached(const void* address) {
+  using global_vector = const __attribute__((address_space(1))) amd::vector_of<16>;
+  return __builtin_bit_cast(words<16>, *(global_vector*)(address));
+}
+
 template <int Bytes> PARAGON_DEVICE void store(void* address, words<Bytes> value) {
   static_assert(Bytes <= 16, "one store moves 4, 8 or 16 bytes");
   *static_cast<amd::vector_of<Bytes>*>(address) = __builtin_bit_cast(amd::vector_of<Bytes>, value);

@@ -38,6 +38,9 @@ template <int Bytes> PARAGON_DEVICE words<Bytes> load_streaming(const void* addr
   return result;
 }
 
+/// The same for 16 bytes that other waves want too.
+PARAGON_DEVICE words<16> load_cached(const void* address) { return load_streaming<16>(address); }
+
 /// Nothing arrives before it is waited for: what reads too early reads what was there before.
 template <> struct async_copies<target::sm80> {
   static constexpr bool available = true;

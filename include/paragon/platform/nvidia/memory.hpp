@@ -35,6 +35,14 @@ template <int Bytes> PARAGON_DEVICE words<Bytes> load_streaming(const void* addr
   return result;
 }
 
+PARAGON_DEVICE words<16> load_cached(const void* address) {
+  words<16> result;
+  asm volatile("ld.global.nc.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(result.w[0]), "=r"(result.w[1]), "=r"(result.w[2]), "=r"(result.w[3])
+               : "l"(address));
+  return result;
+}
+
 /// By cp.async, past the first-level cache.
 template <> struct async_copies<target::sm80> {
   static constexpr bool available = true;
