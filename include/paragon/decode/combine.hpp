@@ -128,12 +128,12 @@ template <class Shape> class partial_states {
 
   /// The merged states of a node's workgroups in token wave 0.
   PARAGON_DEVICE void gather(running_state<Shape>& state, const node& n, std::byte* shared) const {
-    // The maximum first: then all sums add up by independent loads, and a member costs no round trip to memory.
     state.clear();
-    for (int workgroup = n.begin + role_.token * n.step; workgroup < n.end; workgroup += grid_.token * n.step)
-      state.raise_maximum(address(workgroup));
-    for (int workgroup = n.begin + role_.token * n.step; workgroup < n.end; workgroup += grid_.token * n.step)
-      state.add(address(workgroup));
+    const int first = n.begin + role_.token * n.step, step = grid_.token * n.step;
+    if (first < n.end) state.merge(address(first));
+    // Of further ones the maxima first: then sums add up by independent loads, and a member costs no trip to memory.
+    for (int workgroup = first + step; workgroup < n.end; workgroup += step) state.raise_maximum(address(workgroup));
+    for (int workgroup = first + step; workgroup < n.end; workgroup += step) state.add(address(workgroup));
     combine_waves(state, grid_, role_, shared);
   }
 

@@ -37,7 +37,6 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
   using state_type = running_state<shape>;
   using softmax_type = online_softmax<Traits, shape>;
 
-  static PARAGON_DEVICE std::int64_t units(const arguments& a) { return a.scratch.unit_indptr[a.batch.requests.count]; }
   static PARAGON_DEVICE plan::start my_start(const arguments& a) { return a.scratch.starts[platform::workgroup()]; }
   static PARAGON_DEVICE plan::segment next_segment(const arguments& a, int request, const plan::share& rest) {
     return a.batch.next_segment(a.scratch.unit_indptr, request, rest);
@@ -118,7 +117,8 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
     if (parts(a, s, role).join(note, state, shared)) write(platform::refetch(a), s, role, state);
   }
   static PARAGON_DEVICE partial_states<shape> parts(const arguments& a, const plan::segment& s, const wave_role& role) {
-    return {a.scratch, a.grid, role, units(a), my_start(a).sharing, s};
+    const plan::start start = my_start(a);
+    return {a.scratch, a.grid, role, start.all_units, start.sharing, s};
   }
   static PARAGON_DEVICE std::uint32_t* note(std::byte* shared, bool first) {
     return reinterpret_cast<std::uint32_t*>(shared) + (first ? 1 : 2);

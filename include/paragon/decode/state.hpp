@@ -76,6 +76,12 @@ template <class Shape> struct running_state {
 
   /// Merges a saved state into this one.
   PARAGON_DEVICE void merge(const float* memory) {
+    raise_maximum(memory);
+    add(memory);
+  }
+
+  /// Raises the maxima to those of a saved state.
+  PARAGON_DEVICE void raise_maximum(const float* memory) {
     PARAGON_UNROLL
     for (int cb = 0; cb < Shape::column_blocks; ++cb) {
       const four columns = load(memory, cb, 0);
@@ -87,17 +93,6 @@ template <class Shape> struct running_state {
         maximum[cb][slot] = both;
       }
       scale(cb, factor);
-    }
-    add(memory);
-  }
-
-  /// Raises the maxima of a state without tokens to those of a saved one.
-  PARAGON_DEVICE void raise_maximum(const float* memory) {
-    PARAGON_UNROLL
-    for (int cb = 0; cb < Shape::column_blocks; ++cb) {
-      const four columns = load(memory, cb, 0);
-      PARAGON_UNROLL
-      for (int slot = 0; slot < slots; ++slot) maximum[cb][slot] = fmaxf(maximum[cb][slot], columns.value[2 * slot]);
     }
   }
 

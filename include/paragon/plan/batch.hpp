@@ -22,6 +22,7 @@ struct request_lengths {
 /// can load anything else comes in one trip to memory.
 struct alignas(16) start {
   share units;              ///< none past the last workgroup that shares
+  std::int64_t all_units;   ///< of the launch
   std::int32_t sharing;     ///< workgroups that have shares
   segment first;            ///< of the share; of no meaning if there are no units, and `lengths` neither
   request_lengths lengths;  ///< of its request
@@ -87,9 +88,10 @@ struct batch {
 
   /// The start of a workgroup; `sharing` of them share the units.
   PARAGON_HD start start_of(const std::int64_t* unit_indptr, int sharing, int workgroup) const {
-    start result{.units = {0, 0}, .sharing = sharing, .first = {}, .lengths = {}};
+    const std::int64_t all_units = unit_indptr[requests.count];
+    start result{.units = {0, 0}, .all_units = all_units, .sharing = sharing, .first = {}, .lengths = {}};
     if (workgroup >= sharing) return result;
-    result.units = share_of(unit_indptr[requests.count], sharing, workgroup);
+    result.units = share_of(all_units, sharing, workgroup);
     if (result.units.begin == result.units.end) return result;
     result.first = next_segment(unit_indptr, request_of(unit_indptr, requests.count, result.units.begin), result.units);
     result.lengths = lengths(result.first.request);
