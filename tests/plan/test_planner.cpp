@@ -40,12 +40,14 @@ struct made_plan {
 made_plan plan_on_host(const step& s) {
   const plan::batch batch = s.with(s.kv_indptr.data(), s.last.data(), s.query_indptr.data());
   made_plan result{.unit_indptr = {0}, .starts = {}, .arrivals = std::vector<std::uint32_t>(4 * s.workgroups + 1u)};
-  for (int r = 0; r < batch.requests.count; ++r)
-    result.unit_indptr.push_back(result.unit_indptr.back() + batch.units(r));
   bool alike = true;
-  for (int r = 0; r < batch.requests.count; ++r) alike = alike && batch.units(r) == batch.units(0);
+  for (int r = 0; r < batch.requests.count; ++r) alike = alike && batch.units(r, 0) == batch.units(0, 0);
+  const int lead = batch.lead(alike);
+  for (int r = 0; r < batch.requests.count; ++r)
+    result.unit_indptr.push_back(result.unit_indptr.back() + batch.units(r, lead));
   const int sharing = batch.sharing(result.unit_indptr.back(), alike, s.workgroups);
-  for (int w = 0; w < s.workgroups; ++w) result.starts.push_back(batch.start_of(result.unit_indptr.data(), sharing, w));
+  for (int w = 0; w < s.workgroups; ++w)
+    result.starts.push_back(batch.start_of(result.unit_indptr.data(), lead, sharing, w));
   return result;
 }
 

@@ -23,46 +23,59 @@ struct extents {
 struct ledger {
   int head_groups;
   std::vector<plan::request_extent> sizes;
-  std::vector<std::int64_t> unit_indptr{0};
-
-  ledger(int heads, std::vector<plan::request_extent> requests) : head_groups{heads}, sizes{std::move(requests)} {
-    for (const auto& size : sizes)
-      unit_indptr.push_back(unit_indptr.back() + size.tiles * size.row_blocks * head_groups);
-  }
-  std::int64_t units() const { return unit_indptr.back(); }
-
-  std::int64_t unit_of(const plan::segment& s, std::int64_t tile) const {
-    const plan::request_extent& size = sizes[static_cast<std::size_t>(s.request)];
-    const std::int64_t item = std::int64_t{s.head_group} * size.row_blocks + s.row_block;
-    return unit_indptr[static_cast<std::size_t>(s.request)] + item * size.tiles + s.first_tile + tile;
-  }
 
   /// Cuts the batch for so many workgroups and follows each of them through its share.
   void check(int workgroups) const {
+    for (const int lead : {0, 1, 2, 5}) check(workgroups, lead);
+  }
+
+ private:
+  std::int64_t items(int request) const {
+    return std::int64_t{sizes[static_cast<std::size_t>(request)].row_blocks} * head_groups;
+  }
+  std::vector<std::int64_t> sum_units(int lead) const {
+    std::vector<std::int64_t> unit_indptr{0};
+    for (int r = 0; r < std::ssize(sizes); ++r)
+      unit_indptr.push_back(unit_indptr.back() + items(r) * (lead + sizes[static_cast<std::size_t>(r)].tiles));
+    return unit_indptr;
+  }
+
+  void check(int workgroups, int lead) const {
     CAPTURE(workgroups);
+    CAPTURE(lead);
+    const std::vector<std::int64_t> unit_indptr = sum_units(lead), tile_indptr = sum_units(0);
+    const int requests = static_cast<int>(sizes.size());
     std::int64_t next = 0;
     for (int w = 0; w < workgroups; ++w) {
       CAPTURE(w);
-      plan::share rest = plan::share_of(units(), workgroups, w);
-      int cut_items = 0, request = plan::request_of(unit_indptr.data(), static_cast<int>(sizes.size()), rest.begin);
+      const plan::share whole = plan::share_of(unit_indptr.back(), workgroups, w);
+      plan::share rest = plan::to_last_tile(unit_indptr.data(), requests, lead, whole, extents{sizes.data()});
+      REQUIRE((rest.begin == whole.begin && rest.end <= whole.end && whole.end - rest.end <= lead));
+      int cut_items = 0, request = plan::request_of(unit_indptr.data(), requests, rest.begin);
       while (rest.begin < rest.end) {
         const plan::segment s =
-            plan::first_segment(unit_indptr.data(), request, head_groups, rest, extents{sizes.data()});
+            plan::first_segment(unit_indptr.data(), request, {head_groups, lead}, rest, extents{sizes.data()});
         request = s.request;
         const plan::request_extent& size = sizes[static_cast<std::size_t>(s.request)];
+        const std::int64_t item = std::int64_t{s.head_group} * size.row_blocks + s.row_block;
         REQUIRE(s.tiles > 0);
         REQUIRE((s.head_group >= 0 && s.head_group < head_groups && s.row_block >= 0 && s.row_block < size.row_blocks));
         REQUIRE((s.first_tile >= 0 && s.first_tile + s.tiles <= size.tiles && s.item_tiles == size.tiles));
-        REQUIRE(s.item_begin == unit_of(s, -s.first_tile));
+        REQUIRE(s.item_begin == unit_indptr[static_cast<std::size_t>(request)] + item * (lead + size.tiles) + lead);
         REQUIRE(s.covers_item() == (s.tiles == size.tiles));
-        REQUIRE(unit_of(s, 0) == next);  // in order and without a gap: every tile exactly once
+        // In order and without a gap: every tile exactly once.
+        REQUIRE(next == tile_indptr[static_cast<std::size_t>(request)] + item * size.tiles + s.first_tile);
+        // Who else has tiles of the item is computed by everyone who has.
+        for (const int tile : {s.first_tile, s.first_tile + s.tiles - 1})
+          REQUIRE(plan::owner_of(unit_indptr.back(), workgroups, s.item_begin + tile) == w);
         next += s.tiles;
-        rest.begin += s.tiles;
+        rest.begin += s.units;
         cut_items += !s.covers_item();
       }
+      REQUIRE(rest.begin == rest.end);
       REQUIRE(cut_items <= 2);  // what the workspace has room for
     }
-    REQUIRE(next == units());
+    REQUIRE(next == tile_indptr.back());
   }
 };
 
@@ -208,9 +221,9 @@ TEST_CASE("lengths and units are read from the tables") {
     CHECK(batch.lengths(r).query_begin == r);
     CHECK(batch.lengths(r).query_count == 1);
   }
-  CHECK(batch.units(0) == 2 * 1 * 2);  // tiles, row blocks, KV heads
-  CHECK(batch.units(1) == 1 * 1 * 2);  // an empty request writes its outputs
-  CHECK(batch.units(2) == 1 * 1 * 2);
+  CHECK(batch.units(0, 0) == 2 * 1 * 2);        // tiles, row blocks, KV heads
+  CHECK(batch.units(1, 3) == (3 + 1) * 1 * 2);  // an empty request writes its outputs
+  CHECK(batch.units(2, 0) == 1 * 1 * 2);
 }
 
 TEST_CASE("page size 1 needs no last page lengths") {
@@ -227,7 +240,7 @@ TEST_CASE("ragged query tokens make row blocks, none for a request without queri
   CHECK(batch.lengths(0).query_begin == 2);
   CHECK(batch.lengths(0).query_count == 3);
   CHECK(batch.extent(batch.lengths(0)).row_blocks == 3);  // 9 rows in passes of 4
-  CHECK(batch.units(1) == 0);
+  CHECK(batch.units(1, 2) == 0);
   CHECK(batch.extent(batch.lengths(2)).row_blocks == 1);
 }
 
@@ -260,6 +273,6 @@ TEST_CASE("whatever the tables hold, lengths stay within what a table could mean
     const plan::request_lengths lengths = t.view().lengths(0);
     REQUIRE((lengths.tokens >= 0 && lengths.first_token >= 0 && lengths.first_token <= lengths.tokens));
     REQUIRE((lengths.query_count >= 0 && lengths.query_count <= t.per_request));
-    REQUIRE(t.view().units(0) >= 0);
+    REQUIRE(t.view().units(0, 2) >= 0);
   }
 }

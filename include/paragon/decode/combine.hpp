@@ -59,7 +59,7 @@ template <class Shape> class partial_states {
       : scratch_{scratch},
         grid_{grid},
         role_{role},
-        first_{plan::owner_of(units, sharing, s.item_begin)},
+        first_{first_of(plan::owner_of(units, sharing, s.item_begin))},
         end_{plan::owner_of(units, sharing, s.item_begin + s.item_tiles - 1) + 1} {}
 
   /// Leaves the workgroup's part, held by token wave 0. What one lane notes, in shared memory, is
@@ -137,6 +137,10 @@ template <class Shape> class partial_states {
     combine_waves(state, grid_, role_, shared);
   }
 
+  /// Not behind this workgroup, even if the tables have changed since the plan was made.
+  static PARAGON_DEVICE int first_of(int owner) {
+    return owner < platform::workgroup() ? owner : platform::workgroup();
+  }
   PARAGON_DEVICE int slot(int workgroup) const { return 2 * workgroup + (workgroup == first_ ? 1 : 0); }
   PARAGON_DEVICE float* address(int workgroup) const {
     return scratch_.states + std::int64_t{slot(workgroup)} * Shape::state_floats(grid_) +

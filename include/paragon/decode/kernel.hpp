@@ -39,7 +39,7 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
 
   static PARAGON_DEVICE plan::start my_start(const arguments& a) { return a.scratch.starts[platform::workgroup()]; }
   static PARAGON_DEVICE plan::segment next_segment(const arguments& a, int request, const plan::share& rest) {
-    return a.batch.next_segment(a.scratch.unit_indptr, request, rest);
+    return a.batch.next_segment(a.scratch.unit_indptr, my_start(a).lead, request, rest);
   }
 
   /// Nothing is kept across a segment that can be had again: on AMD these values fill scalar registers.
@@ -49,7 +49,7 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
     plan::segment s = start.first;
     plan::request_lengths lengths = start.lengths;
     for (;;) {
-      rest.begin += s.tiles;
+      rest.begin += s.units;
       const bool more = rest.begin < rest.end;
       state_type state;
       attend_loaded(platform::refetch(a), s, lengths, shared, state);
@@ -78,7 +78,7 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
       state_type state;
       const item_type item{a, s, role};
       attend_staged(item, tokens{item, s, role}, query, tile, state);
-      rest.begin += s.tiles;
+      rest.begin += s.units;
       const bool more = rest.begin < rest.end;
       plan::segment next = s;
       if (more) {

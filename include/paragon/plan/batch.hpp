@@ -24,6 +24,7 @@ struct alignas(16) start {
   share units;              ///< none past the last workgroup that shares
   std::int64_t all_units;   ///< of the launch
   std::int32_t sharing;     ///< workgroups that have shares
+  std::int32_t lead;        ///< of items (split.hpp)
   segment first;            ///< of the share; of no meaning if there are no units, and `lengths` neither
   request_lengths lengths;  ///< of its request
 
@@ -72,6 +73,10 @@ struct batch {
     return {end > first ? end - first : 1, (rows + rows_per_pass - 1) / rows_per_pass};
   }
 
+  /// The lead of items: as many tiles as take the time of an item's start and end (docs/performance.md). Requests that
+  /// are all alike have none, as their shares are.
+  PARAGON_HD int lead(bool alike) const { return alike ? 0 : 2; }
+
   /// How many of `workgroups` share `units` units: nobody goes without one. `alike`: all requests have as many units as
   /// the first.
   PARAGON_HD int sharing(std::int64_t units, bool alike, int workgroups) const {
@@ -82,26 +87,28 @@ struct batch {
   }
 
   /// The segment that starts at `rest.begin`, which lies in `request` or a later one.
-  PARAGON_HD segment next_segment(const std::int64_t* unit_indptr, int request, const share& rest) const {
-    return first_segment(unit_indptr, request, head_groups(), rest, [&](int r) { return extent(lengths(r)); });
+  PARAGON_HD segment next_segment(const std::int64_t* unit_indptr, int lead, int request, const share& rest) const {
+    return first_segment(unit_indptr, request, {head_groups(), lead}, rest, [&](int r) { return extent(lengths(r)); });
   }
 
   /// The start of a workgroup; `sharing` of them share the units.
-  PARAGON_HD start start_of(const std::int64_t* unit_indptr, int sharing, int workgroup) const {
+  PARAGON_HD start start_of(const std::int64_t* unit_indptr, int lead, int sharing, int workgroup) const {
     const std::int64_t all_units = unit_indptr[requests.count];
-    start result{.units = {0, 0}, .all_units = all_units, .sharing = sharing, .first = {}, .lengths = {}};
+    start result{.units = {0, 0}, .all_units = all_units, .sharing = sharing, .lead = lead, .first = {}, .lengths = {}};
     if (workgroup >= sharing) return result;
-    result.units = share_of(all_units, sharing, workgroup);
+    result.units = to_last_tile(unit_indptr, requests.count, lead, share_of(all_units, sharing, workgroup),
+                                [&](int r) { return extent(lengths(r)); });
     if (result.units.begin == result.units.end) return result;
-    result.first = next_segment(unit_indptr, request_of(unit_indptr, requests.count, result.units.begin), result.units);
+    const int request = request_of(unit_indptr, requests.count, result.units.begin);
+    result.first = next_segment(unit_indptr, lead, request, result.units);
     result.lengths = lengths(result.first.request);
     return result;
   }
 
   /// Units of request r: the summand of the plan's prefix sum.
-  PARAGON_HD std::int64_t units(int r) const {
+  PARAGON_HD std::int64_t units(int r, int lead) const {
     const request_extent size = extent(lengths(r));
-    return std::int64_t{size.tiles} * size.row_blocks * head_groups();
+    return std::int64_t{lead + size.tiles} * size.row_blocks * head_groups();
   }
 
  private:

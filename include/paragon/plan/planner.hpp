@@ -32,10 +32,11 @@ struct planner {
   static PARAGON_DEVICE void run(const arguments& a, std::byte* shared) {
     using wave = platform::wave_ops<target::wave_size>;
     const int lane = wave::index() * target::wave_size + wave::lane();
-    bool alike;
-    const std::int64_t* unit_indptr = sum_units(a, lane, shared, alike);
+    const bool alike = are_alike(a, lane, shared);
+    const int lead = a.batch.lead(alike);
+    const std::int64_t* unit_indptr = sum_units(a, lead, lane, shared);
     const int sharing = a.batch.sharing(unit_indptr[a.batch.requests.count], alike, a.workgroups);
-    for (int w = lane; w < a.workgroups; w += lanes) a.starts[w] = a.batch.start_of(unit_indptr, sharing, w);
+    for (int w = lane; w < a.workgroups; w += lanes) a.starts[w] = a.batch.start_of(unit_indptr, lead, sharing, w);
     for (int i = lane; i < a.arrival_count; i += lanes) a.arrivals[i] = 0;
   }
 
@@ -45,26 +46,32 @@ struct planner {
   /// Searching the sums is a chain of loads, so they go to shared memory too, unless they are very many.
   static PARAGON_HD constexpr bool in_shared(int requests) { return requests < 4096; }
 
-  /// Writes unit_indptr; returns where all lanes can read it. `alike`: all requests have as many units as the first.
-  static PARAGON_DEVICE const std::int64_t* sum_units(const arguments& a, int lane, std::byte* shared, bool& alike) {
+  /// Whether all requests have as many units as the first.
+  static PARAGON_DEVICE bool are_alike(const arguments& a, int lane, std::byte* shared) {
+    const int requests = a.batch.requests.count;
+    const std::int64_t usual = a.batch.units(0, 0);
+    std::int64_t unlike = 0, total;
+    for (int r = lane; r < requests; r += lanes) unlike += a.batch.units(r, 0) != usual ? 1 : 0;
+    scan::inclusive_sum(unlike, total, shared);
+    platform::barrier();
+    return total == 0;
+  }
+
+  /// Writes unit_indptr; returns where all lanes can read it.
+  static PARAGON_DEVICE const std::int64_t* sum_units(const arguments& a, int lead, int lane, std::byte* shared) {
     const int requests = a.batch.requests.count;
     auto* copy = in_shared(requests) ? reinterpret_cast<std::int64_t*>(shared + scan::shared_bytes) : a.unit_indptr;
     if (lane == 0) copy[0] = a.unit_indptr[0] = 0;
-    const std::int64_t usual = a.batch.units(0);
-    std::int64_t before = 0, others = 0;
+    std::int64_t before = 0;
     for (int first = 0; first < requests; first += lanes) {
       const int r = first + lane;
       std::int64_t total;
-      const std::int64_t units = r < requests ? a.batch.units(r) : 0;
+      const std::int64_t units = r < requests ? a.batch.units(r, lead) : 0;
       const std::int64_t sum = before + scan::inclusive_sum(units, total, shared);
       if (r < requests) copy[r + 1] = a.unit_indptr[r + 1] = sum;
       before += total;
       platform::barrier();
-      scan::inclusive_sum(r < requests && units != usual ? 1 : 0, total, shared);
-      others += total;
-      platform::barrier();
     }
-    alike = others == 0;
     return copy;
   }
 };
