@@ -42,7 +42,7 @@ void print_launch(const paragon::detail::decode_geometry& g, int tokens, std::si
       "{\"workgroups\": %d, \"workgroup_waves\": %d, \"shared_bytes\": %zu, \"wave_tiles\": %d, "
       "\"tile_tokens\": %d, \"kv_bytes\": %zu, \"bytes_ahead\": %zu}\n",
       g.workgroups, g.grid.waves(), g.shared_bytes, tokens / shape::wave_tokens * g.grid.column * g.grid.slice,
-      g.batch.tile_tokens, static_cast<std::size_t>(tokens) * 2 * row_bytes, ahead);
+      g.batch.tile_tokens(), static_cast<std::size_t>(tokens) * 2 * row_bytes, ahead);
 }
 
 template <class KV> auto cache(const KV* keys, const KV* values, const kv_shape& shape) {

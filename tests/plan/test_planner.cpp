@@ -94,8 +94,8 @@ step random_step(std::mt19937& random, int requests, int most_pages) {
              .page_size = page_sizes[below(3)],
              .window = windows[below(4)],
              .group_size = 1 + below(20),
-             .kv_heads = heads * (1 + below(4)),
-             .tile_tokens = 16 << below(4),
+             .head_groups = 1 + below(4),
+             .tile_bits = 4 + below(4),
              .rows_per_pass = 8 << below(3),
              .heads_per_pass = heads};
   for (int r = 0; r < requests; ++r) {

@@ -180,8 +180,8 @@ struct tables {
             .page_size = 4,
             .window = window,
             .group_size = 3,
-            .kv_heads = 2,
-            .tile_tokens = 8,
+            .head_groups = 2,
+            .tile_bits = 3,
             .rows_per_pass = 4,
             .heads_per_pass = 1};
   }

@@ -55,6 +55,7 @@ template <class Traits> struct kernel_arguments {
   [[no_unique_address]] typename Traits::variant variant;
   plan::batch batch;
   fast_divisor by_page_size;
+  fast_divisor by_group_size;
   heads_view<typename Traits::out> out;
   float out_factor;  ///< 1 / output scale; 1 unless the output is fp8
   any_lse lse;

@@ -5,19 +5,6 @@
 
 namespace paragon {
 
-/// Levels of the tree in which partial states join.
-inline constexpr int tree_levels = 2;
-
-/// Parts that join at a node of the tree over an item's parts: all of them if they are few, since a level costs more
-/// than a dozen members of a node do; the square root of their number otherwise.
-PARAGON_HD constexpr int fan_in_of(int parts) {
-  constexpr int few = 32;
-  if (parts <= few) return few;
-  int root = 6;
-  while (root * root < parts) ++root;
-  return root;
-}
-
 /// Merges the states of a workgroup's token waves into those of token wave 0, pairwise through shared memory, as many
 /// at a time as that has room for. All waves call it; shared memory is free again only after the next barrier.
 template <class Shape>
@@ -27,7 +14,7 @@ PARAGON_DEVICE void combine_waves(running_state<Shape>& state, const wave_grid& 
   float* states = reinterpret_cast<float*>(shared + Shape::flag_bytes);
   const int places = grid.places(), at_once = Shape::states_handed(grid);
   PARAGON_UNROLL_BY(1)
-  for (int half = grid.token / 2; half > 0; half /= 2) {
+  for (int half = grid.token() / 2; half > 0; half /= 2) {
     const int pair = (role.token & (half - 1)) * places + role.place(grid);  // token waves are a power of two
     PARAGON_UNROLL_BY(1)
     for (int first = 0; first < half * places; first += at_once) {
@@ -44,67 +31,61 @@ PARAGON_DEVICE void combine_waves(running_state<Shape>& state, const wave_grid& 
 /// Partial states of items that are cut between workgroups. A workgroup's share cuts at most two items: the one it
 /// starts inside of (slot 0) and the one it ends inside of (slot 1), so memory is bounded by the number of workgroups.
 ///
-/// The workgroups of an item form a tree, `fan_in_of` neighbours to a node, that depends on their number alone. Each
-/// leaves its state in its slot and arrives at its node (`hand_over`); the last to arrive merges the node's states in
-/// the order of the workgroups, and goes on as the node's first workgroup (`join`). Who that is does not matter for the
-/// result, and nobody waits: whether a workgroup was last it needs to know only when its share is done. Counters are
-/// left at zero.
+/// The workgroups of an item form a tree (plan/joining.hpp). Each leaves its state in its slot and arrives at its node
+/// (`hand_over`); the last to arrive merges the node's states in the order of the workgroups, and goes on as the node's
+/// first workgroup (`join`). Who that is does not matter for the result, and nobody waits: whether a workgroup was last
+/// it needs to know only when its share is done. Counters are left at zero.
 template <class Shape> class partial_states {
   static constexpr int wave_size = Shape::lanes::wave_size;
   using wave = platform::wave_ops<wave_size>;
 
  public:
   PARAGON_DEVICE partial_states(const decode_scratch& scratch, const wave_grid& grid, const wave_role& role,
-                                std::int64_t units, int sharing, const plan::segment& s)
-      : scratch_{scratch},
-        grid_{grid},
-        role_{role},
-        first_{first_of(plan::owner_of(units, sharing, s.item_begin))},
-        end_{plan::owner_of(units, sharing, s.item_begin + s.item_tiles - 1) + 1} {}
+                                const plan::joining& item)
+      : scratch_{scratch}, grid_{grid}, role_{role}, item_{item} {}
+
+  /// Whether there is anything to join.
+  PARAGON_DEVICE bool several() const { return item_.parts() > 1; }
 
   /// Leaves the workgroup's part, held by token wave 0. What one lane notes, in shared memory, is
   /// for the same lane's `join`.
   PARAGON_DEVICE void hand_over(const running_state<Shape>& state, std::uint32_t* note) const {
-    const node leaf = node_of(platform::workgroup(), 1);
-    if (role_.token == 0) state.save(address(leaf.self));
-    if (leaf.members() > 1) arrive(leaf, 0, note);
+    if (role_.token == 0) state.save(address(platform::workgroup()));
+    if (leaf().members() > 1) arrive(leaf(), 0, note);
   }
 
   /// True in the workgroup that ends up with the whole, in token wave 0.
   PARAGON_DEVICE bool join(std::uint32_t* note, running_state<Shape>& state, std::byte* shared) const {
-    int self = platform::workgroup();
     bool merged = false;
     PARAGON_UNROLL_BY(1)
-    for (int step = 1, level = 0; step < end_ - first_; step *= fan_in_of(end_ - first_), ++level) {
-      const node n = node_of(self, step);
+    for (int step = 1, level = 0; step < item_.parts(); step *= item_.fan_in, ++level) {
+      const node n = level == 0 ? leaf() : root();
       if (n.members() == 1) continue;
       if (level > 0) {
-        if (merged && role_.token == 0) state.save(address(self));
+        if (merged && role_.token == 0) state.save(address(item_.node));
         arrive(n, level, note);
       }
       if (!is_last(note, n, level, shared)) return false;
       gather(state, n, shared);
       merged = true;
-      self = n.begin;
     }
     return true;
   }
 
  private:
-  /// Workgroups begin, begin + step, ... before `end`, `self` among them.
+  /// Workgroups begin, begin + step, ... before `end`.
   struct node {
     int begin;
     int end;
     int step;
-    int self;
 
-    PARAGON_DEVICE int members() const { return (end - begin + step - 1) / step; }
+    PARAGON_DEVICE int members() const { return step == 1 ? end - begin : (end - begin + step - 1) / step; }
   };
-  PARAGON_DEVICE node node_of(int self, int step) const {
-    const int span = step * fan_in_of(end_ - first_);
-    const int begin = self - (self - first_) % span;
-    return {begin, begin + span < end_ ? begin + span : end_, step, self};
+  PARAGON_DEVICE node leaf() const {
+    const int end = item_.node + item_.fan_in;
+    return {item_.node, end < item_.end ? end : item_.end, 1};
   }
+  PARAGON_DEVICE node root() const { return {item_.begin, item_.end, item_.fan_in}; }
 
   PARAGON_DEVICE std::uint32_t* counter(const node& n, int level) const {
     return scratch_.arrivals + (level * 2 * platform::workgroups() + slot(n.begin));
@@ -129,7 +110,7 @@ template <class Shape> class partial_states {
   /// The merged states of a node's workgroups in token wave 0.
   PARAGON_DEVICE void gather(running_state<Shape>& state, const node& n, std::byte* shared) const {
     state.clear();
-    const int first = n.begin + role_.token * n.step, step = grid_.token * n.step;
+    const int first = n.begin + role_.token * n.step, step = n.step << grid_.token_bits;
     if (first < n.end) state.merge(address(first));
     // Of further ones the maxima first: then sums add up by independent loads, and a member costs no trip to memory.
     for (int workgroup = first + step; workgroup < n.end; workgroup += step) state.raise_maximum(address(workgroup));
@@ -137,11 +118,7 @@ template <class Shape> class partial_states {
     combine_waves(state, grid_, role_, shared);
   }
 
-  /// Not behind this workgroup, even if the tables have changed since the plan was made.
-  static PARAGON_DEVICE int first_of(int owner) {
-    return owner < platform::workgroup() ? owner : platform::workgroup();
-  }
-  PARAGON_DEVICE int slot(int workgroup) const { return 2 * workgroup + (workgroup == first_ ? 1 : 0); }
+  PARAGON_DEVICE int slot(int workgroup) const { return 2 * workgroup + (workgroup == item_.begin ? 1 : 0); }
   PARAGON_DEVICE float* address(int workgroup) const {
     return scratch_.states + std::int64_t{slot(workgroup)} * Shape::state_floats(grid_) +
            role_.place(grid_) * (Shape::state_registers * wave_size);
@@ -150,8 +127,7 @@ template <class Shape> class partial_states {
   const decode_scratch& scratch_;
   const wave_grid& grid_;
   const wave_role& role_;
-  const int first_;
-  const int end_;  ///< past the last workgroup
+  const plan::joining item_;
 };
 
 }  // namespace paragon

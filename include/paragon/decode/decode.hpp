@@ -101,6 +101,7 @@ template <class Config> struct decode {
         .variant = a.variant,
         .batch = g.batch,
         .by_page_size = fast_divisor{a.kv.shape.page_size},
+        .by_group_size = fast_divisor{g.batch.group_size},
         .out = output::heads(a.out),
         .out_factor = output::factor(a.out),
         .lse = a.lse,

@@ -22,21 +22,18 @@ template <class Traits, class Shape> class epilogue {
     if constexpr (lanes::terms > 1) join_terms(state);
     PARAGON_UNROLL
     for (int cb = 0; cb < Shape::column_blocks; ++cb) {
+      // Both columns are finished before one is written: their chains of arithmetic run side by side.
+      finished_row rows[lanes::column_slots];
+      PARAGON_UNROLL
+      for (int slot = 0; slot < lanes::column_slots; ++slot) rows[slot] = finish_row(item, state, cb, slot);
       PARAGON_UNROLL
       for (int slot = 0; slot < lanes::column_slots; ++slot) {
-        const int column = lanes::column(wave::lane_again(), slot);
-        const int number = Shape::row_of(cb, column);
-        const auto row = item.row(number);
-        const std::int64_t token = std::int64_t{item.lengths.query_begin} + row.token;
-        // The bound on the token keeps writes inside the outputs whatever the tables hold.
-        if (column >= Shape::block_columns || !item.has_row(number) || token < 0 ||
-            token >= item.arguments().out.tokens)
-          continue;
-        const denominator d = finish(item, state.maximum[cb][slot], state.sum[cb][slot], row.head);
-        write_row(state, cb, slot, slice, d.factor,
+        const finished_row& row = rows[slot];
+        if (!row.exists) continue;
+        write_row(state, cb, slot, slice, row.result.factor,
                   item.arguments().out.data +
-                      (token * item.arguments().out.token_stride + row.head * item.arguments().out.head_stride));
-        if (slice == 0) write_lse(item.arguments().lse, token, row.head, d.lse);
+                      (row.token * item.arguments().out.token_stride + row.head * item.arguments().out.head_stride));
+        if (slice == 0) write_lse(item.arguments().lse, row.token, row.head, row.result.lse);
       }
     }
     wave::converge();
@@ -59,6 +56,23 @@ template <class Traits, class Shape> class epilogue {
     float factor;  ///< from the state's output to the result
     float lse;     ///< base 2
   };
+
+  struct finished_row {
+    bool exists;  ///< inside of the outputs, whatever the tables hold
+    std::int64_t token;
+    int head;
+    denominator result;
+  };
+  static PARAGON_DEVICE finished_row finish_row(const item_type& item, const running_state<Shape>& state, int cb,
+                                                int slot) {
+    const int column = lanes::column(wave::lane_again(), slot);
+    const int number = Shape::row_of(cb, column);
+    const auto row = item.row(number);
+    const std::int64_t token = std::int64_t{item.lengths.query_begin} + row.token;
+    const bool exists =
+        column < Shape::block_columns && item.has_row(number) && token >= 0 && token < item.arguments().out.tokens;
+    return {exists, token, row.head, finish(item, state.maximum[cb][slot], state.sum[cb][slot], row.head)};
+  }
 
   static PARAGON_DEVICE denominator finish(const item_type& item, float maximum,
                                            const float (&sums)[running_state<Shape>::kinds], int head) {

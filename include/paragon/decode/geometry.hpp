@@ -29,7 +29,7 @@ struct decode_geometry {
   std::size_t states;
   std::size_t total;
 
-  int arrivals() const { return tree_levels * 2 * workgroups; }
+  int arrivals() const { return plan::tree_levels * 2 * workgroups; }
 };
 
 /// Calls f.operator()<Kernel>() with the kernel for `rows` query rows on devices of `Target`. More of them than a
@@ -55,8 +55,8 @@ template <class Config> plan::batch make_batch(const decode_arguments<Config>& r
           .page_size = r.kv.shape.page_size,
           .window = std::min(r.variant.window(), plan::max_tokens),
           .group_size = r.query.heads / r.kv.shape.kv_heads,
-          .kv_heads = r.kv.shape.kv_heads,
-          .tile_tokens = 0,
+          .head_groups = r.kv.shape.kv_heads,
+          .tile_bits = 0,
           .rows_per_pass = 0,
           .heads_per_pass = 1};
 }
@@ -65,10 +65,11 @@ template <class Kernel>
 status make_geometry(const plan::batch& batch, const platform::device_info& device, decode_geometry& g) {
   using shape = typename Kernel::shape;
   g.batch = batch;
-  g.grid = shape::grid(batch.group_size * batch.queries.per_request, batch.kv_heads);
-  g.batch.tile_tokens = shape::tile_tokens(g.grid);
+  g.grid = shape::grid(batch.group_size * batch.queries.per_request, batch.head_groups);
+  g.batch.tile_bits = shape::tile_bits(g.grid);
   g.batch.rows_per_pass = shape::rows_per_pass(g.grid);
-  g.batch.heads_per_pass = g.grid.head;
+  g.batch.heads_per_pass = g.grid.head();
+  g.batch.head_groups /= g.batch.heads_per_pass;
   g.shared_bytes = shape::shared_bytes(g.grid);
   int per_compute_unit = 0;
   if (status s = platform::occupancy<Kernel>(g.grid.waves(), g.shared_bytes, per_compute_unit); !s) return s;

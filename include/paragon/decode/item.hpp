@@ -69,9 +69,9 @@ template <class Traits, class Shape> class item_view {
     return first_row_ + column < lengths.query_count * a_.batch.group_size;
   }
   PARAGON_DEVICE query_row row(int column) const {
-    const int last = lengths.query_count * a_.batch.group_size - 1;
+    const int rows = lengths.query_count * a_.batch.group_size, last = rows > 0 ? rows - 1 : 0;
     const int row = first_row_ + column < last ? first_row_ + column : last;
-    const int token = row / a_.batch.group_size;
+    const int token = a_.by_group_size.quotient(row);
     return {token, kv_head * a_.batch.group_size + row - token * a_.batch.group_size};
   }
   PARAGON_DEVICE int query_position(int query_token) const {

@@ -22,7 +22,7 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
   static constexpr int resident_waves = shape::resident_waves;
 
   static PARAGON_DEVICE void run(const arguments& a, std::byte* shared) {
-    const plan::start start = my_start(a);
+    const plan::start start = platform::load_uniform(&my_start(a));
     if (start.units.begin == start.units.end) return;
     if constexpr (shape::path == tile_path::shared)
       run_staged(a, start, shared);
@@ -37,91 +37,102 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
   using state_type = running_state<shape>;
   using softmax_type = online_softmax<Traits, shape>;
 
-  static PARAGON_DEVICE plan::start my_start(const arguments& a) { return a.scratch.starts[platform::workgroup()]; }
+  static PARAGON_DEVICE wave_role my_role(const arguments& a) { return shape::role(a.grid, wave::index()); }
+  static PARAGON_DEVICE const plan::start& my_start(const arguments& a) {
+    return a.scratch.starts[platform::workgroup()];
+  }
   static PARAGON_DEVICE plan::segment next_segment(const arguments& a, int request, const plan::share& rest) {
     return a.batch.next_segment(a.scratch.unit_indptr, my_start(a).lead, request, rest);
   }
 
   /// Nothing is kept across a segment that can be had again: on AMD these values fill scalar registers.
   static PARAGON_DEVICE void run_loaded(const arguments& a, const plan::start& start, std::byte* shared) {
-    bool cut_first = false;
+    bool first = true;
+    plan::joining item{};
     plan::share rest = start.units;
     plan::segment s = start.first;
     plan::request_lengths lengths = start.lengths;
-    for (;;) {
+    for (;; first = false) {
       rest.begin += s.units;
       const bool more = rest.begin < rest.end;
       state_type state;
       attend_loaded(platform::refetch(a), s, lengths, shared, state);
-      finish(platform::refetch(a), s, more, shared, state, cut_first);
+      item = finish(platform::refetch(a), s, first, more, shared, state);
       if (!more) break;
       s = next_segment(platform::refetch(a), s.request, rest);
       lengths = platform::refetch(a).batch.lengths(s.request);
     }
-    join(platform::refetch(a), s, shared, cut_first);
+    join(platform::refetch(a), s, item, first, shared);
   }
 
   /// A segment's first tile is under way while the segment before it is finished.
   static PARAGON_DEVICE void run_staged(const arguments& a, const plan::start& start, std::byte* shared) {
-    const wave_role role{a.grid, wave::index()};
-    bool cut_first = false;
+    const wave_role role = my_role(a);
     plan::share rest = start.units;
     plan::segment s = start.first;
-    const item_type first{a, s, role, start.lengths};
-    // The query first: behind the keys and values of all other waves it would arrive last.
-    query_tile<Traits, shape> query;
-    query.fetch(first);
+    plan::request_lengths lengths = start.lengths;
     staged_tile<Traits, shape> tile{shared + shape::ring_offset(a.grid) +
                                     wave::index() * (shape::stages * shape::stage_bytes)};
-    request_first(first, s, role, tile);
-    for (;;) {
+    query_tile<Traits, shape> query;
+    begin_staged(item_type{a, s, role, lengths}, s, role, query, tile);
+    bool first = true;
+    plan::joining item{};
+    for (;; first = false) {
       state_type state;
-      const item_type item{a, s, role};
-      attend_staged(item, tokens{item, s, role}, query, tile, state);
+      attend_staged(item_type{a, s, role, lengths}, s, role, query, tile, state);
       rest.begin += s.units;
       const bool more = rest.begin < rest.end;
       plan::segment next = s;
       if (more) {
         next = next_segment(a, s.request, rest);
-        request_first(item_type{a, next, role}, next, role, tile);
+        lengths = a.batch.lengths(next.request);
+        begin_staged(item_type{a, next, role, lengths}, next, role, query, tile);
       }
-      finish(a, s, more, shared, state, cut_first);
+      item = finish(a, s, first, more, shared, state);
       if (!more) break;
       s = next;
-      query.fetch(item_type{a, s, role});
     }
-    join(a, s, shared, cut_first);
+    join(a, s, item, first, shared);
   }
 
-  /// Writes an item if the segment is all of it; else hands over the workgroup's part. A share cuts at most two items,
-  /// the one it starts inside of (`cut_first`) and the one it ends inside of; how many arrived there before is noted in
-  /// shared memory, behind the flag.
-  static PARAGON_DEVICE void finish(const arguments& a, const plan::segment& s, bool more, std::byte* shared,
-                                    state_type& state, bool& cut_first) {
-    const wave_role role{a.grid, wave::index()};
+  /// Writes an item, or hands over the workgroup's part of one that is cut: only the item that the share starts inside
+  /// of and the one that it ends inside of can be. How many arrived there before is noted in shared memory, behind the
+  /// flag.
+  static PARAGON_DEVICE plan::joining finish(const arguments& a, const plan::segment& s, bool first, bool more,
+                                             std::byte* shared, state_type& state) {
+    const wave_role role = my_role(a);
+    const int end = more ? 0 : 1;
+    const plan::joining item = platform::load_uniform(my_start(a).items + end);
     combine_waves(state, a.grid, role, shared);
-    if (s.covers_item()) return write(a, s, role, state);
-    if (more) cut_first = true;
-    parts(a, s, role).hand_over(state, note(shared, more));
+    const partial_states<shape> parts{a.scratch, a.grid, role, item};
+    if ((first || !more) && parts.several())
+      parts.hand_over(state, note(shared, end));
+    else
+      write(a, s, role, state);
+    return item;
   }
 
-  /// Finishes the items of which this workgroup's part was the last to arrive. `last` is the share's last segment.
-  static PARAGON_DEVICE void join(const arguments& a, const plan::segment& last, std::byte* shared, bool cut_first) {
-    if (cut_first) join_item(platform::refetch(a), my_start(a).first, note(shared, true), shared);
-    if (!last.covers_item()) join_item(platform::refetch(a), last, note(shared, false), shared);
+  /// Finishes the items of which this workgroup's part was the last to arrive. `last` is the share's last segment,
+  /// `only` whether it is the first one, too.
+  static PARAGON_DEVICE void join(const arguments& a, const plan::segment& last, const plan::joining& last_item,
+                                  bool only, std::byte* shared) {
+    PARAGON_UNROLL_BY(1)
+    for (int end = only ? 1 : 0; end < 2; ++end) {
+      const wave_role role = my_role(platform::refetch(a));
+      plan::segment s = last;
+      plan::joining item = last_item;
+      if (end == 0) {
+        const plan::start& start = my_start(platform::refetch(a));
+        s = start.first;
+        item = platform::load_uniform(start.items);
+      }
+      const partial_states<shape> parts{a.scratch, a.grid, role, item};
+      state_type state;
+      if (parts.several() && parts.join(note(shared, end), state, shared)) write(platform::refetch(a), s, role, state);
+    }
   }
-  static PARAGON_DEVICE void join_item(const arguments& a, const plan::segment& s, std::uint32_t* note,
-                                       std::byte* shared) {
-    const wave_role role{a.grid, wave::index()};
-    state_type state;
-    if (parts(a, s, role).join(note, state, shared)) write(platform::refetch(a), s, role, state);
-  }
-  static PARAGON_DEVICE partial_states<shape> parts(const arguments& a, const plan::segment& s, const wave_role& role) {
-    const plan::start start = my_start(a);
-    return {a.scratch, a.grid, role, start.all_units, start.sharing, s};
-  }
-  static PARAGON_DEVICE std::uint32_t* note(std::byte* shared, bool first) {
-    return reinterpret_cast<std::uint32_t*>(shared) + (first ? 1 : 2);
+  static PARAGON_DEVICE std::uint32_t* note(std::byte* shared, int end) {
+    return reinterpret_cast<std::uint32_t*>(shared) + (1 + end);
   }
 
   static PARAGON_DEVICE void write(const arguments& a, const plan::segment& s, const wave_role& role,
@@ -136,44 +147,47 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
     int step;
 
     PARAGON_DEVICE tokens(const item_type& item, const plan::segment& s, const wave_role& role)
-        : step{item.arguments().batch.tile_tokens} {
-      const int first_tile = item.lengths.first_token / step + s.first_tile;
+        : step{item.arguments().batch.tile_tokens()} {
+      const int first_tile = (item.lengths.first_token >> item.arguments().batch.tile_bits) + s.first_tile;
       const int segment_end = (first_tile + s.tiles) * step;
       begin = platform::uniform(first_tile * step + role.token * shape::wave_tokens);
       end = platform::uniform(segment_end < item.lengths.tokens ? segment_end : item.lengths.tokens);
     }
+    PARAGON_DEVICE bool empty() const { return begin >= end; }  ///< then the wave has no part in the segment
   };
 
-  static PARAGON_DEVICE void request_first(const item_type& item, const plan::segment& s, const wave_role& role,
-                                           staged_tile<Traits, shape>& tile) {
+  /// Requests what the wave needs first of a segment. The query before keys and values: behind those of all other waves
+  /// it would arrive last.
+  static PARAGON_DEVICE void begin_staged(const item_type& item, const plan::segment& s, const wave_role& role,
+                                          query_tile<Traits, shape>& query, staged_tile<Traits, shape>& tile) {
     const tokens part{item, s, role};
-    if (part.begin >= part.end) return;  // this wave has no part in the segment
+    if (part.empty()) return;
     tile.look_up(item, part.begin);
+    query.fetch(item);
     tile.request(item);
     tile.look_up(item, part.begin + part.step);
   }
 
-  /// Attention over the wave's part of a segment, whose query has been fetched and whose first tile has been requested.
-  static PARAGON_DEVICE void attend_staged(const item_type& item, const tokens& part, query_tile<Traits, shape>& query,
-                                           staged_tile<Traits, shape>& tile, state_type& state) {
+  /// Attention over the wave's part of a segment that has begun.
+  static PARAGON_DEVICE void attend_staged(const item_type& item, const plan::segment& s, const wave_role& role,
+                                           query_tile<Traits, shape>& query, staged_tile<Traits, shape>& tile,
+                                           state_type& state) {
+    const tokens part{item, s, role};
     state.clear();
-    if (part.begin >= part.end) return;
-    int token = part.begin;
-    const auto receive = [&] {
-      tile.receive();
-      if (token + part.step >= part.end) return;
-      tile.request(item);
-      tile.look_up(item, token + 2 * part.step);
-    };
-    receive();
+    if (part.empty()) return;
     query.set();
     softmax_type softmax;
     softmax.begin(item, query);
-    for (;;) {
+    for (int token = part.begin;;) {
+      tile.receive();
+      const bool more = token + part.step < part.end;
+      if (more) {
+        tile.request(item);
+        tile.look_up(item, token + 2 * part.step);
+      }
       multiply(tile, item, token, query, softmax, state);
+      if (!more) break;
       token += part.step;
-      if (token >= part.end) break;
-      receive();
     }
     fold_sums(state);
   }
@@ -181,7 +195,7 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
   /// The same by tiles that are loaded into registers.
   static PARAGON_DEVICE void attend_loaded(const arguments& a, const plan::segment& s,
                                            const plan::request_lengths& lengths, std::byte* shared, state_type& state) {
-    const wave_role role{a.grid, wave::index()};
+    const wave_role role = my_role(a);
     const item_type item{a, s, role, lengths};
     const tokens part{item, s, role};
     query_tile<Traits, shape> query;
@@ -189,7 +203,7 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
     softmax_type softmax;
     softmax.begin(item, query);
     state.clear();
-    if (part.begin >= part.end) return;  // this wave has no part in the segment
+    if (part.empty()) return;
     if constexpr (shape::path == tile_path::rolling)
       roll(item, part, role.slice, query, softmax, state);
     else

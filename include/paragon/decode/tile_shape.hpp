@@ -10,32 +10,31 @@ namespace paragon {
 /// How the waves of a workgroup share its work: `token` waves take a tile's tokens in turn, `column` waves its query
 /// rows, `head` waves neighbouring KV heads, and `slice` waves parts of the value dims. Heads come before tokens where
 /// there are several: rows of neighbouring heads are neighbours in memory (NHD), and DRAM is fastest when they are read
-/// together.
+/// together. Waves by token and by head are powers of two, given as their logarithms: GPUs have no instruction that
+/// divides, and what a wave does is asked for more than once.
 struct wave_grid {
-  int token;
+  int token_bits;
   int column;
-  int head;
+  int head_bits;
   int slice;
 
-  PARAGON_HD constexpr int places() const { return column * head * slice; }
-  PARAGON_HD constexpr int waves() const { return token * places(); }
+  PARAGON_HD constexpr int token() const { return 1 << token_bits; }
+  PARAGON_HD constexpr int head() const { return 1 << head_bits; }
+  PARAGON_HD constexpr int places() const { return (column << head_bits) * slice; }
+  PARAGON_HD constexpr int waves() const { return places() << token_bits; }
 };
 
-/// What a wave does in its workgroup:  wave = ((token * columns + column) * heads + head) * slices + slice.
+/// What a wave does in its workgroup:  wave = ((column * tokens + token) * heads + head) * slices + slice.
 struct wave_role {
   int token;
   int column;
   int head;
   int slice;
 
-  PARAGON_DEVICE wave_role(const wave_grid& grid, int wave)
-      : token{wave / grid.places()},
-        column{wave / (grid.head * grid.slice) % grid.column},
-        head{wave / grid.slice % grid.head},
-        slice{wave % grid.slice} {}
-
   /// The wave's number among those of the same tokens.
-  PARAGON_DEVICE int place(const wave_grid& grid) const { return (column * grid.head + head) * grid.slice + slice; }
+  PARAGON_DEVICE int place(const wave_grid& grid) const {
+    return ((column << grid.head_bits) + head) * grid.slice + slice;
+  }
 };
 
 /// How keys and values get from memory into matrix operands.
@@ -154,7 +153,7 @@ struct tile_shape {
   /// Waves that a compute unit is to hold: bounds the registers of each.
   static constexpr int resident_waves =
       (path == tile_path::shared && sum_registers + query_registers <= 64) ||
-              (path == tile_path::rolling && Plain && !converts && fits(sub_tiles, 80))
+              (path == tile_path::rolling && Plain && !converts && column_blocks == 1 && fits(sub_tiles, 80))
           ? 16
           : 8;
   /// Eight waves where shared memory has room: the larger the workgroups, the fewer partial states there are to join.
@@ -175,10 +174,15 @@ struct tile_shape {
         std::max(1, static_cast<int>(std::bit_floor(static_cast<unsigned>(usual_waves / (column * slices)))));
     // Powers of two, so that the divisor is one as well.
     const int head = std::gcd(std::min(left, most_heads), kv_heads);
-    return {left / head, column, head, slices};
+    const auto bits = [](int power) { return std::countr_zero(static_cast<unsigned>(power)); };
+    return {bits(left / head), column, bits(head), slices};
+  }
+  static PARAGON_DEVICE wave_role role(const wave_grid& g, int wave) {
+    const int head = wave / slices, token = head >> g.head_bits;
+    return {token & (g.token() - 1), token >> g.token_bits, head & (g.head() - 1), wave % slices};
   }
   static constexpr int rows_per_pass(const wave_grid& g) { return g.column * columns; }
-  static constexpr int tile_tokens(const wave_grid& g) { return g.token * wave_tokens; }
+  static constexpr int tile_bits(const wave_grid& g) { return g.token_bits + std::countr_zero(unsigned{wave_tokens}); }
   static constexpr int state_bytes = state_registers * lanes::wave_size * static_cast<int>(sizeof(float));
   /// Floats of one workgroup's partial state of one item.
   static PARAGON_HD constexpr int state_floats(const wave_grid& g) {
@@ -187,7 +191,7 @@ struct tile_shape {
   /// States that waves hand each other at a time: so many that shared memory holds the waves of a compute unit.
   static PARAGON_HD constexpr int states_handed(const wave_grid& g) {
     constexpr int room = (Target::lds_bytes * usual_waves / resident_waves - flag_bytes) / state_bytes;
-    const int all = g.token / 2 * g.places();
+    const int all = g.token() / 2 * g.places();
     return path != tile_path::rolling || all < room ? all : room > 1 ? room : 1;
   }
   /// Stages come last, `ring_offset` bytes behind the start. The query and the states that waves hand each other are

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <paragon/plan/split.hpp>
+#include <paragon/plan/joining.hpp>
 #include <paragon/view/requests.hpp>
 
 namespace paragon::plan {
@@ -19,14 +19,13 @@ struct request_lengths {
 };
 
 /// Where a workgroup starts, with all that it needs to find its first tokens' pages: what a launch waits for before it
-/// can load anything else comes in one trip to memory.
+/// can load anything else comes in one trip to memory. And with whom it joins, which takes divisions to find out.
 struct alignas(16) start {
-  share units;              ///< none past the last workgroup that shares
-  std::int64_t all_units;   ///< of the launch
-  std::int32_t sharing;     ///< workgroups that have shares
-  std::int32_t lead;        ///< of items (split.hpp)
-  segment first;            ///< of the share; of no meaning if there are no units, and `lengths` neither
+  share units;              ///< none past the last workgroup that shares: then the rest has no meaning
+  segment first;            ///< of the share
   request_lengths lengths;  ///< of its request
+  std::int32_t lead;        ///< of items (split.hpp)
+  joining items[2];         ///< the one that the share starts inside of, the one that it ends inside of
 
   bool operator==(const start&) const = default;
 };
@@ -41,12 +40,10 @@ struct batch {
   int page_size;
   int window;  ///< tokens a query token sees, itself included, at most max_tokens; 0: all
   int group_size;
-  int kv_heads;
-  int tile_tokens;
+  int head_groups;  ///< of heads_per_pass KV heads each
+  int tile_bits;    ///< tiles have 2^tile_bits tokens
   int rows_per_pass;
-  int heads_per_pass;  ///< divides kv_heads
-
-  PARAGON_HD int head_groups() const { return kv_heads / heads_per_pass; }
+  int heads_per_pass;
 
   PARAGON_HD request_lengths lengths(int r) const {
     const std::int64_t pages = std::int64_t{requests.kv_indptr[r + 1]} - requests.kv_indptr[r];
@@ -64,13 +61,15 @@ struct batch {
     return result;
   }
 
-  /// Tiles start at multiples of tile_tokens, so that aligned runs of tokens share a page. An empty request still has
+  PARAGON_HD int tile_tokens() const { return 1 << tile_bits; }
+
+  /// Tiles start at multiples of their length, so that aligned runs of tokens share a page. An empty request still has
   /// one tile: its outputs are written where everyone else's are.
   PARAGON_HD request_extent extent(const request_lengths& lengths) const {
-    const int first = lengths.first_token / tile_tokens;
-    const int end = (lengths.tokens + tile_tokens - 1) / tile_tokens;
-    const int rows = lengths.query_count * group_size;
-    return {end > first ? end - first : 1, (rows + rows_per_pass - 1) / rows_per_pass};
+    const int first = lengths.first_token >> tile_bits;
+    const int end = (lengths.tokens + tile_tokens() - 1) >> tile_bits;
+    const std::int64_t rows = std::int64_t{lengths.query_count} * group_size;
+    return {end > first ? end - first : 1, static_cast<int>(quotient(rows + rows_per_pass - 1, rows_per_pass))};
   }
 
   /// The lead of items: as many tiles as take the time of an item's start and end (docs/performance.md). Requests that
@@ -82,19 +81,19 @@ struct batch {
   PARAGON_HD int sharing(std::int64_t units, bool alike, int workgroups) const {
     const int most = units >= workgroups ? workgroups : units > 1 ? static_cast<int>(units) : 1;
     const request_extent size = extent(lengths(0));
-    const std::int64_t items = std::int64_t{requests.count} * size.row_blocks * head_groups();
+    const std::int64_t items = std::int64_t{requests.count} * size.row_blocks * head_groups;
     return alike && items > 0 ? plan::sharing(items, size.tiles, most) : most;
   }
 
   /// The segment that starts at `rest.begin`, which lies in `request` or a later one.
   PARAGON_HD segment next_segment(const std::int64_t* unit_indptr, int lead, int request, const share& rest) const {
-    return first_segment(unit_indptr, request, {head_groups(), lead}, rest, [&](int r) { return extent(lengths(r)); });
+    return first_segment(unit_indptr, request, {head_groups, lead}, rest, [&](int r) { return extent(lengths(r)); });
   }
 
   /// The start of a workgroup; `sharing` of them share the units.
   PARAGON_HD start start_of(const std::int64_t* unit_indptr, int lead, int sharing, int workgroup) const {
     const std::int64_t all_units = unit_indptr[requests.count];
-    start result{.units = {0, 0}, .all_units = all_units, .sharing = sharing, .lead = lead, .first = {}, .lengths = {}};
+    start result{};
     if (workgroup >= sharing) return result;
     result.units = to_last_tile(unit_indptr, requests.count, lead, share_of(all_units, sharing, workgroup),
                                 [&](int r) { return extent(lengths(r)); });
@@ -102,13 +101,21 @@ struct batch {
     const int request = request_of(unit_indptr, requests.count, result.units.begin);
     result.first = next_segment(unit_indptr, lead, request, result.units);
     result.lengths = lengths(result.first.request);
+    result.lead = lead;
+    result.items[0] = result.items[1] = joining_of(all_units, sharing, result.first, workgroup);
+    const std::int64_t last = result.units.end - 1;
+    if (last >= result.units.begin + result.first.units) {
+      const segment ends =
+          next_segment(unit_indptr, lead, request_of(unit_indptr, requests.count, last), {last, last + 1});
+      result.items[1] = joining_of(all_units, sharing, ends, workgroup);
+    }
     return result;
   }
 
   /// Units of request r: the summand of the plan's prefix sum.
   PARAGON_HD std::int64_t units(int r, int lead) const {
     const request_extent size = extent(lengths(r));
-    return std::int64_t{lead + size.tiles} * size.row_blocks * head_groups();
+    return std::int64_t{lead + size.tiles} * size.row_blocks * head_groups;
   }
 
  private:

@@ -41,6 +41,10 @@ template <int Bytes> PARAGON_DEVICE words<Bytes> load_streaming(const void* addr
 /// The same for 16 bytes that other waves want too.
 PARAGON_DEVICE words<16> load_cached(const void* address) { return load_streaming<16>(address); }
 
+/// An object that all lanes want and no one writes during the launch: all of it in one trip to memory, and to compilers
+/// the same in all lanes.
+template <class T> PARAGON_DEVICE T load_uniform(const T* object) { return *object; }
+
 /// Nothing arrives before it is waited for: what reads too early reads what was there before.
 template <> struct async_copies<target::sm80> {
   static constexpr bool available = true;

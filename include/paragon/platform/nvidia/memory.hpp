@@ -43,6 +43,21 @@ PARAGON_DEVICE words<16> load_cached(const void* address) {
   return result;
 }
 
+/// Relaxed, which is enough to keep ptxas from requesting what is not needed at once later, in another trip.
+template <class T> PARAGON_DEVICE T load_uniform(const T* object) {
+  static_assert(sizeof(T) % 16 == 0 && alignof(T) % 16 == 0, "objects are loaded by 16 bytes");
+  struct {
+    words<16> piece[sizeof(T) / 16];
+  } pieces;
+  for (std::size_t i = 0; i < sizeof(T) / 16; ++i) {
+    auto& w = pieces.piece[i].w;
+    asm volatile("ld.relaxed.gpu.global.v4.u32 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(w[0]), "=r"(w[1]), "=r"(w[2]), "=r"(w[3])
+                 : "l"(reinterpret_cast<const words<16>*>(object) + i));
+  }
+  return __builtin_bit_cast(T, pieces);
+}
+
 /// By cp.async, past the first-level cache.
 template <> struct async_copies<target::sm80> {
   static constexpr bool available = true;
