@@ -44,11 +44,8 @@ template <class Shape> class partial_states {
                                 const plan::joining& item)
       : scratch_{scratch}, grid_{grid}, role_{role}, item_{item} {}
 
-  /// Whether there is anything to join.
-  PARAGON_DEVICE bool several() const { return item_.parts() > 1; }
-
-  /// Leaves the workgroup's part, held by token wave 0. What one lane notes, in shared memory, is
-  /// for the same lane's `join`.
+  /// Leaves the workgroup's part, held by token wave 0. What one lane notes, in shared memory, is for the same lane's
+  /// `join`.
   PARAGON_DEVICE void hand_over(const running_state<Shape>& state, std::uint32_t* note) const {
     if (role_.token == 0) state.save(address(platform::workgroup()));
     if (leaf().members() > 1) arrive(leaf(), 0, note);
@@ -79,6 +76,7 @@ template <class Shape> class partial_states {
     int end;
     int step;
 
+    /// Divides at the root alone.
     PARAGON_DEVICE int members() const { return step == 1 ? end - begin : (end - begin + step - 1) / step; }
   };
   PARAGON_DEVICE node leaf() const {

@@ -42,27 +42,27 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
     return a.scratch.starts[platform::workgroup()];
   }
   static PARAGON_DEVICE plan::segment next_segment(const arguments& a, int request, const plan::share& rest) {
-    return a.batch.next_segment(a.scratch.unit_indptr, my_start(a).lead, request, rest);
+    return platform::uniform(a.batch.next_segment(a.scratch.unit_indptr, my_start(a).lead, request, rest));
   }
 
   /// Nothing is kept across a segment that can be had again: on AMD these values fill scalar registers.
   static PARAGON_DEVICE void run_loaded(const arguments& a, const plan::start& start, std::byte* shared) {
-    bool first = true;
+    int segments = 1;
     plan::joining item{};
     plan::share rest = start.units;
     plan::segment s = start.first;
     plan::request_lengths lengths = start.lengths;
-    for (;; first = false) {
+    for (;; ++segments) {
       rest.begin += s.units;
       const bool more = rest.begin < rest.end;
       state_type state;
       attend_loaded(platform::refetch(a), s, lengths, shared, state);
-      item = finish(platform::refetch(a), s, first, more, shared, state);
+      item = finish(platform::refetch(a), s, more ? 0 : 1, shared, state);
       if (!more) break;
       s = next_segment(platform::refetch(a), s.request, rest);
-      lengths = platform::refetch(a).batch.lengths(s.request);
+      lengths = platform::uniform(platform::refetch(a).batch.lengths(s.request));
     }
-    join(platform::refetch(a), s, item, first, shared);
+    join(platform::refetch(a), s, item, segments == 1, shared);
   }
 
   /// A segment's first tile is under way while the segment before it is finished.
@@ -75,9 +75,9 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
                                     wave::index() * (shape::stages * shape::stage_bytes)};
     query_tile<Traits, shape> query;
     begin_staged(item_type{a, s, role, lengths}, s, role, query, tile);
-    bool first = true;
+    int segments = 1;
     plan::joining item{};
-    for (;; first = false) {
+    for (;; ++segments) {
       state_type state;
       attend_staged(item_type{a, s, role, lengths}, s, role, query, tile, state);
       rest.begin += s.units;
@@ -88,27 +88,25 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
         lengths = a.batch.lengths(next.request);
         begin_staged(item_type{a, next, role, lengths}, next, role, query, tile);
       }
-      item = finish(a, s, first, more, shared, state);
+      item = finish(a, s, more ? 0 : 1, shared, state);
       if (!more) break;
       s = next;
     }
-    join(a, s, item, first, shared);
+    join(a, s, item, segments == 1, shared);
   }
 
   /// Writes an item, or hands over the workgroup's part of one that is cut: only the item that the share starts inside
-  /// of and the one that it ends inside of can be. How many arrived there before is noted in shared memory, behind the
-  /// flag.
-  static PARAGON_DEVICE plan::joining finish(const arguments& a, const plan::segment& s, bool first, bool more,
-                                             std::byte* shared, state_type& state) {
+  /// of (end 0) and the one that it ends inside of (end 1) can be. How many arrived there before is noted in shared
+  /// memory, behind the flag.
+  static PARAGON_DEVICE plan::joining finish(const arguments& a, const plan::segment& s, int end, std::byte* shared,
+                                             state_type& state) {
     const wave_role role = my_role(a);
-    const int end = more ? 0 : 1;
     const plan::joining item = platform::load_uniform(my_start(a).items + end);
     combine_waves(state, a.grid, role, shared);
-    const partial_states<shape> parts{a.scratch, a.grid, role, item};
-    if ((first || !more) && parts.several())
-      parts.hand_over(state, note(shared, end));
-    else
+    if (s.covers_item())
       write(a, s, role, state);
+    else
+      partial_states<shape>{a.scratch, a.grid, role, item}.hand_over(state, note(shared, end));
     return item;
   }
 
@@ -126,9 +124,10 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
         s = start.first;
         item = platform::load_uniform(start.items);
       }
+      if (s.covers_item()) continue;
       const partial_states<shape> parts{a.scratch, a.grid, role, item};
       state_type state;
-      if (parts.several() && parts.join(note(shared, end), state, shared)) write(platform::refetch(a), s, role, state);
+      if (parts.join(note(shared, end), state, shared)) write(platform::refetch(a), s, role, state);
     }
   }
   static PARAGON_DEVICE std::uint32_t* note(std::byte* shared, int end) {

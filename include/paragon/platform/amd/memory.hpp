@@ -50,16 +50,6 @@ PARAGON_DEVICE words<16> load_cached(const void* address) {
   return __builtin_bit_cast(words<16>, *(global_vector*)(address));
 }
 
-template <class T> PARAGON_DEVICE T load_uniform(const T* object) {
-  static_assert(sizeof(T) % 4 == 0, "lanes agree on objects by 32 bits");
-  struct {
-    int word[sizeof(T) / 4];
-  } words;
-  words = __builtin_bit_cast(decltype(words), *object);
-  for (int& word : words.word) word = __builtin_amdgcn_readfirstlane(word);
-  return __builtin_bit_cast(T, words);
-}
-
 template <int Bytes> PARAGON_DEVICE void store(void* address, words<Bytes> value) {
   static_assert(Bytes <= 16, "one store moves 4, 8 or 16 bytes");
   *static_cast<amd::vector_of<Bytes>*>(address) = __builtin_bit_cast(amd::vector_of<Bytes>, value);

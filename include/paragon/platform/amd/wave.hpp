@@ -134,7 +134,16 @@ template <int WaveSize> struct wave_ops {
   }
 };
 
-PARAGON_DEVICE int uniform(int value) { return __builtin_amdgcn_readfirstlane(value); }
+template <class T> PARAGON_DEVICE T uniform(const T& value) {
+  static_assert(sizeof(T) % 4 == 0, "lanes agree on values by 32 bits");
+  struct {
+    int word[sizeof(T) / 4];
+  } words;
+  words = __builtin_bit_cast(decltype(words), value);
+  for (int& word : words.word) word = __builtin_amdgcn_readfirstlane(word);
+  return __builtin_bit_cast(T, words);
+}
+template <class T> PARAGON_DEVICE T load_uniform(const T* object) { return uniform(*object); }
 
 PARAGON_DEVICE int workgroup() { return static_cast<int>(blockIdx.x); }
 

@@ -120,8 +120,9 @@ template <int WaveSize> struct wave_ops {
   }
 };
 
-/// A value that is the same in all lanes of the wave, as one that compilers know to be.
-PARAGON_DEVICE int uniform(int value) { return value; }
+/// A value that is the same in all lanes of the wave, as one that compilers know to be: it takes scalar registers where
+/// there are any. Of any trivially copyable type whose size is a multiple of four bytes.
+template <class T> PARAGON_DEVICE T uniform(const T& value) { return value; }
 
 /// Index of the workgroup in its launch.
 PARAGON_DEVICE int workgroup() { return host::workgroup_runner::active().workgroup(); }

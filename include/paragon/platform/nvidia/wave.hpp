@@ -39,7 +39,7 @@ template <int WaveSize> struct wave_ops {
   static constexpr unsigned all_lanes = 0xffffffffu;
 };
 
-PARAGON_DEVICE int uniform(int value) { return value; }
+template <class T> PARAGON_DEVICE T uniform(const T& value) { return value; }
 
 PARAGON_DEVICE int workgroup() { return static_cast<int>(blockIdx.x); }
 
