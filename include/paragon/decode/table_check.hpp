@@ -95,8 +95,7 @@ template <class Descale> struct table_check_kernel {
   }
   static PARAGON_DEVICE lane_report check_descales_of(const arguments& a, int r) {
     lane_report found{};
-    for (int head = 0; head < a.batch.head_groups * a.batch.heads_per_pass && found.fault == table_fault::none;
-         ++head) {
+    for (int head = 0; head < a.batch.kv_heads() && found.fault == table_fault::none; ++head) {
       if constexpr (Descale::by_token)
         found = check_token_factors(a, r, head);
       else

@@ -61,6 +61,7 @@ struct batch {
     return result;
   }
 
+  PARAGON_HD int kv_heads() const { return head_groups * heads_per_pass; }
   PARAGON_HD int tile_tokens() const { return 1 << tile_bits; }
 
   /// Tiles start at multiples of their length, so that aligned runs of tokens share a page. An empty request still has

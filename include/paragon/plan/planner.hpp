@@ -36,7 +36,8 @@ struct planner {
     const int lead = a.batch.lead(alike);
     const std::int64_t* unit_indptr = sum_units(a, lead, lane, shared);
     const int sharing = a.batch.sharing(unit_indptr[a.batch.requests.count], alike, a.workgroups);
-    for (int w = lane; w < a.workgroups; w += lanes) a.starts[w] = a.batch.start_of(unit_indptr, lead, sharing, w);
+    for (int w = lane; w < a.workgroups; w += lanes)
+      a.starts[w] = platform::refetch(a).batch.start_of(unit_indptr, lead, sharing, w);
     for (int i = lane; i < a.arrival_count; i += lanes) a.arrivals[i] = 0;
   }
 
