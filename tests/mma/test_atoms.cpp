@@ -10,63 +10,14 @@
 #include <cstdint>
 #include <random>
 #include <string>
-#include <tuple>
 #include <vector>
 
-#include "paragon/mma/mma.hpp"
+#include "mma/subjects.hpp"
 #include "support/device_buffer.hpp"
-#include "support/devices.hpp"
 #include "support/output.hpp"
 #include "support/run_kernel.hpp"
-#include "support/targets.hpp"
 
 namespace atom_test {
-
-namespace mma = paragon::mma;
-namespace platform = paragon::platform;
-namespace target = paragon::target;
-using namespace paragon_test;
-
-constexpr int rows = 16;
-
-/// An atom under test.
-template <class Target, class Fragment> struct subject {
-  using target = Target;
-  using atom = mma::atom<Target, Fragment>;
-  using element = typename atom::element;
-  using lanes = typename atom::lanes;
-  using wave = platform::wave_ops<lanes::wave_size>;
-  static constexpr int depth = lanes::groups * lanes::depth_per_lane;  ///< of one multiplication
-  static constexpr int score_rows = rows * lanes::score_tiles;         ///< of products that `transpose` takes
-
-  static bool runs() {
-    if (!runs_here<Target>()) return false;
-    const platform::fp8_hardware here = current_device().fp8, wanted = platform::format_of<element>;
-    return wanted == platform::fp8_hardware::none || here == platform::fp8_hardware::none || here == wanted;
-  }
-};
-
-template <class Target, int Terms>
-using fp8_subjects = std::tuple<subject<Target, mma::fp8_terms<paragon::fp8_e4m3fn, Terms>>,
-                                subject<Target, mma::fp8_terms<paragon::fp8_e4m3fnuz, Terms>>>;
-template <class Target> constexpr auto subjects_of() {
-  const std::tuple<subject<Target, paragon::bf16>, subject<Target, paragon::fp16>> halves;
-  if constexpr (Target::fp8_terms == 3)
-    return std::tuple_cat(halves, fp8_subjects<Target, 2>{}, fp8_subjects<Target, 3>{});
-  else if constexpr (Target::fp8_terms == 2)
-    return std::tuple_cat(halves, fp8_subjects<Target, 2>{});
-  else
-    return halves;
-}
-
-/// Those of all targets of this build.
-template <class Targets> struct all_subjects;
-template <class... Targets> struct all_subjects<platform::target_list<Targets...>> {
-  using type = decltype(std::tuple_cat(subjects_of<Targets>()...));
-};
-using subjects = typename all_subjects<platform::targets>::type;
-
-constexpr std::size_t size(int value) { return static_cast<std::size_t>(value); }
 
 /// Where sum `r` of a lane belongs.
 struct place {
@@ -261,13 +212,10 @@ void check_product(const char* what, const guarded_output<float>& got, const std
   CHECK(got.written_outside([](int) { return true; }) == 0);
 }
 
-/// How many columns of B hold numbers of their own; the others are further terms of these.
-template <class Lanes> constexpr int distinct_columns = Lanes::columns / (Lanes::terms == 3 ? 4 : Lanes::terms);
-
 /// What `transpose` makes of a sum in this column. A fourth part of three terms is the first again.
 template <class Subject> typename Subject::element as_operand(float sum, int column) {
   using element = typename Subject::element;
-  const int term = column / distinct_columns<typename Subject::lanes> % Subject::lanes::terms;
+  const int term = column / Subject::distinct_columns % Subject::lanes::terms;
   for (int i = 0; i < term; ++i) sum = (sum - static_cast<float>(element{sum})) * 32.0f;
   return element{sum};
 }
@@ -379,88 +327,5 @@ TEST_CASE_TEMPLATE_DEFINE("folds, and the lane of an index", Subject, folds) {
   CHECK(over_column.download() == column_sums);
 }
 TEST_CASE_TEMPLATE_APPLY(folds, subjects);
-
-/// Numbers as fp8 terms, and what products of these with a factor add up to.
-template <class Subject> struct terms_kernel {
-  using lanes = typename Subject::lanes;
-  struct arguments {
-    const float* numbers;  ///< [distinct_columns][4]
-    float factor;
-    float* joined;  ///< [wave_size][4]
-  };
-  using target = typename Subject::target;
-  using kv = typename Subject::element;
-  static constexpr int max_waves = 1;
-
-  static PARAGON_DEVICE void run(const arguments& arguments, std::byte*) {
-    using terms = typename Subject::atom::terms_type;
-    const int lane = Subject::wave::lane();
-    const float* mine = arguments.numbers + lanes::column(lane, 0) % terms::distinct_columns * 4;
-    const float four[4] = {mine[0], mine[1], mine[2], mine[3]};
-    const auto term = platform::unpack_fp8<kv>(terms::pack(four));
-    const float factor = arguments.factor * terms::weight();
-    PARAGON_UNROLL
-    for (int i = 0; i < 4; ++i) {
-      const auto two = platform::widen<paragon::fp16>(term.w[i / 2]);
-      arguments.joined[lane * 4 + i] = terms::join(platform::float_of(two.w[i % 2]) * factor);
-    }
-  }
-};
-
-/// The sums of random numbers' terms, [wave_size][4].
-template <class Subject, class Number>
-std::vector<float> joined_terms(std::mt19937& random, float factor, std::vector<float>& numbers) {
-  using lanes = typename Subject::lanes;
-  std::uniform_real_distribution<float> exponent{lanes::terms == 2 ? -3.0f : -9.0f, 7.0f};
-  numbers.clear();
-  for (int i = 0; i < distinct_columns<lanes> * 4; ++i)
-    numbers.push_back(static_cast<float>(Number{std::exp2(exponent(random)) * (random() % 2 == 0 ? 1 : -1)}));
-  const device_buffer<float> device_numbers(numbers);
-  device_buffer<float> joined(size(lanes::wave_size * 4));
-  run_kernel<terms_kernel<Subject>>(1, 1, 0, {device_numbers.data(), factor, joined.data()});
-  return joined.download();
-}
-
-TEST_CASE_TEMPLATE_DEFINE("two terms hold every bf16 number and three every fp16 number", Subject, exact_terms) {
-  using lanes = typename Subject::lanes;
-  if constexpr (lanes::terms > 1) {
-    using number = std::conditional_t<lanes::terms == 2, paragon::bf16, paragon::fp16>;
-    if (!Subject::runs()) return;
-    const std::uint32_t seed = fresh_seed();
-    INFO("PARAGON_SEED=" << seed << ", " << std::string{Subject::target::name});
-    std::mt19937 random{seed};
-    for (int round = 0; round < 50; ++round) {
-      std::vector<float> numbers, expected;
-      const std::vector<float> joined = joined_terms<Subject, number>(random, 1.0f, numbers);
-      for (int lane = 0; lane < lanes::wave_size; ++lane)
-        for (int i = 0; i < 4; ++i)
-          expected.push_back(numbers[size(lanes::column(lane, 0) % distinct_columns<lanes> * 4 + i)]);
-      CHECK(joined == expected);
-    }
-  }
-}
-TEST_CASE_TEMPLATE_APPLY(exact_terms, subjects);
-
-TEST_CASE_TEMPLATE_DEFINE("the lanes of a number's terms agree on every bit of their sum", Subject, agreement) {
-  using lanes = typename Subject::lanes;
-  if constexpr (lanes::terms > 1) {
-    if (!Subject::runs()) return;
-    const std::uint32_t seed = fresh_seed();
-    INFO("PARAGON_SEED=" << seed << ", " << std::string{Subject::target::name});
-    std::mt19937 random{seed};
-    std::uniform_real_distribution<float> factor{0.5f, 2.0f};
-    for (int round = 0; round < 50; ++round) {
-      std::vector<float> numbers, first_lane(size(distinct_columns<lanes> * 4)), expected;
-      const std::vector<float> joined = joined_terms<Subject, float>(random, factor(random), numbers);
-      const auto place = [](int lane, int i) { return size(lanes::column(lane, 0) % distinct_columns<lanes> * 4 + i); };
-      for (int lane = lanes::wave_size - 1; lane >= 0; --lane)
-        for (int i = 0; i < 4; ++i) first_lane[place(lane, i)] = joined[size(lane * 4 + i)];
-      for (int lane = 0; lane < lanes::wave_size; ++lane)
-        for (int i = 0; i < 4; ++i) expected.push_back(first_lane[place(lane, i)]);
-      CHECK(joined == expected);
-    }
-  }
-}
-TEST_CASE_TEMPLATE_APPLY(agreement, subjects);
 
 }  // namespace atom_test

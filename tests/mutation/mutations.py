@@ -90,7 +90,7 @@ MUTATIONS = [
         "mma/split.hpp",
         "platform::add_products(x, wave::template shuffle_xor<Distance>(x))",
         "x + wave::template shuffle_xor<Distance>(x)",
-        "mma/atoms",
+        "mma/fp8_terms",
         "the lanes of a number's terms*",
     ),
     Mutation(
