@@ -6,9 +6,10 @@ target, KV type, page size and group size at two lengths, and takes the differen
 prologue, merge and epilogue cancel. Registers come from the code objects, loads in flight from loop_loads.py, cycles
 and bytes per second from issue_model.py.
 
-Prints the tables. --check compares with figures.json and fails where a figure is more than 5% worse than recorded;
---record rewrites figures.json for these targets and the tables of docs/performance.md. A change that makes one figure
-worse to make another better needs --record, and so shows in the diff.
+Prints the tables, and fails where a figure breaks one of BOUNDS. --check compares with figures.json and fails where a
+figure is more than 5% worse than recorded; --record rewrites figures.json for these targets and the tables of
+docs/performance.md. A change that makes one figure worse to make another better needs --record, and so shows in the
+diff.
 """
 import argparse
 import collections
@@ -41,6 +42,20 @@ MORE_IS_BETTER = {"bytes_per_instruction": True, "waves_per_simd": True, "bytes_
                   "bytes_while_multiplying": True, "serial": True, "overlapped": True, "latency": True, "vgprs": False,
                   "sgprs": False, "scratch_bytes": False,
                   **{kind: False for kind in issue_model.CLASSES}}
+
+# What holds whatever is recorded: targets, cases, figure, at least, at most.
+ALL, CDNA3, NO_END = tuple(issue_model.TARGETS), ("gfx942", "gfx950"), float("inf")
+BOUNDS = (
+    (ALL, r".*", "scratch_bytes", 0, 0),
+    (ALL, r".*", "barrier", 0, 0),
+    (ALL, r".*", "latency", 1, NO_END),
+    (CDNA3, r".*", "lds", 0, 0),
+    (CDNA3, r".*", "shuffle", 0, 0),
+    (CDNA3, r".*, group size [18]", "vgprs", 0, 128),  # four waves per SIMD
+    (CDNA3, r"fp8, page size 1, group size [18]", "bytes_per_instruction", 24, NO_END),
+    (CDNA3, r"fp8, page size 16, group size [18]", "bytes_per_instruction", 32, NO_END),
+    (CDNA3, r"(bf|fp)16, .*", "bytes_per_instruction", 56, NO_END),
+)
 
 
 def read_statistics(text):
@@ -208,6 +223,17 @@ def regressions(recorded, figures):
     return found
 
 
+def broken_bounds(figures):
+    """Sentences about figures outside of what is asked of them."""
+    found = []
+    for targets, cases, figure, least, most in BOUNDS:
+        for arch in figures.keys() & set(targets):
+            for case, values in figures[arch].items():
+                if re.fullmatch(cases, case) and not least <= values[figure] <= most:
+                    found.append(f"{arch}, {case}: {figure} is {values[figure]:g}, not {least:g} to {most:g}")
+    return found
+
+
 def table(head, rows):
     """A table in Markdown. Rows that differ in page and group size only are one row; these are columns 1 and 2."""
     merged = {}
@@ -300,6 +326,9 @@ def main():
 
     figures = collect(options)
     print(printed(figures))
+    broken = broken_bounds(figures)
+    if broken:
+        sys.exit("\n".join(broken))
     if options.record:
         write_record(figures)
     if options.check:

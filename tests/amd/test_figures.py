@@ -175,6 +175,15 @@ class Record(unittest.TestCase):
         self.assertRegex(found, r"^gfx942, fp8, page size 16, group size 8: vector was [\d.]+, is [\d.]+$")
         self.assertEqual(len(figures.regressions({}, {"gfx942": {case: changed}})), 1)
 
+    def test_bounds_name_the_figure(self):
+        recorded = figures.read_record()
+        self.assertEqual(figures.broken_bounds(recorded), [])
+        for arch, case, figure, bad in (("gfx1100", "fp16, page size 1, group size 1", "scratch_bytes", 12),
+                                        ("gfx942", "fp8, page size 16, group size 8", "bytes_per_instruction", 31.9),
+                                        ("gfx950", "bf16, page size 1, group size 8", "vgprs", 129)):
+            found, = figures.broken_bounds({arch: {case: dict(recorded[arch][case], **{figure: bad})}})
+            self.assertRegex(found, rf"^{arch}, {case}: {figure} is {bad}, not \d+ to (\d+|inf)$")
+
     def test_all_cases_are_recorded(self):
         cases = {figures.name_of((kv, page, group)) for kv in figures.TYPES for page in figures.PAGE_SIZES
                  for group in figures.GROUP_SIZES}
