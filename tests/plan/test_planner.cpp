@@ -57,7 +57,9 @@ made_plan plan_on_device(const step& s) {
   device_buffer<std::int64_t> unit_indptr(s.last.size() + 2);
   device_buffer<plan::start> starts(s.workgroups + std::size_t{1});
   device_buffer<std::uint32_t> arrivals(4 * s.workgroups + std::size_t{2});
-  run_kernel<plan::planner>(1, plan::planner::max_waves, plan::planner::shared_bytes(static_cast<int>(s.last.size())),
+  const int requests = static_cast<int>(s.last.size());
+  run_kernel<plan::planner>(plan::planner::launch_workgroups(requests, s.workgroups), plan::planner::max_waves,
+                            plan::planner::shared_bytes(requests),
                             {.batch = s.with(kv_indptr.data(), last.data(), query_indptr.data()),
                              .workgroups = s.workgroups,
                              .unit_indptr = unit_indptr.data(),
@@ -126,7 +128,17 @@ template <class Change> void check_random(std::initializer_list<int> counts, int
 }  // namespace
 
 TEST_CASE("the device's plan is the host's, for any number of requests") {
-  check_random({1, 2, 7, 64, 511, 512, 513, 1500, 4095, 4096, 5000}, 40, [](step&, std::mt19937&) {});
+  check_random({1, 2, 7, 64, 255, 256, 257, 1500, 4095, 4096, 5000}, 40, [](step&, std::mt19937&) {});
+}
+
+TEST_CASE("requests that are all alike, or all but the last") {
+  check_random({1, 2, 64, 257, 4096}, 0, [](step& s, std::mt19937& random) {
+    const auto pages = static_cast<std::int32_t>(random() % 50);
+    for (std::size_t r = 0; r < s.kv_indptr.size(); ++r) s.kv_indptr[r] = static_cast<std::int32_t>(r) * pages;
+    std::fill(s.last.begin(), s.last.end(), s.last.front());
+    s.query_indptr.clear();
+    if (random() % 2 == 0) s.kv_indptr.back() += 100;
+  });
 }
 
 TEST_CASE("requests without a token, or without a query token") {

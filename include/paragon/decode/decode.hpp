@@ -84,8 +84,9 @@ template <class Config> struct decode {
                                     .starts = reinterpret_cast<paragon::plan::start*>(at(w, g.starts)),
                                     .arrivals = static_cast<std::uint32_t*>(w.data),
                                     .arrival_count = g.arrivals()};
-    return platform::launch<planner>(1, planner::max_waves, planner::shared_bytes(g.batch.requests.count), stream,
-                                     values);
+    const int requests = g.batch.requests.count;
+    return platform::launch<planner>(planner::launch_workgroups(requests, g.workgroups), planner::max_waves,
+                                     planner::shared_bytes(requests), stream, values);
   }
 
   template <class Kernel>

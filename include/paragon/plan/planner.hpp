@@ -7,11 +7,12 @@
 
 namespace paragon::plan {
 
-/// Makes the plan of a decode launch: one workgroup that reads the tables, sums up the units per request, and finds
-/// where each workgroup of the decode launch starts.
+/// Makes the plan of a decode launch: every workgroup reads the tables and sums up the units per request, then finds
+/// where its part of the decode launch's workgroups start. Nobody waits for anybody, since the sums are cheap and the
+/// starts are not: each takes some dozen divisions.
 struct planner {
   using target = platform::target::any;
-  static constexpr int lanes = 512;
+  static constexpr int lanes = 256;
   static constexpr int max_waves = lanes / target::wave_size;
 
   struct arguments {
@@ -23,6 +24,11 @@ struct planner {
     int arrival_count;
   };
 
+  /// Workgroups of the launch, for so many of the decode launch: as many as find 64 starts each, which a wave does at
+  /// once. One where the sums are too many for shared memory, since it writes them for itself to read.
+  static constexpr int launch_workgroups(int requests, int workgroups) {
+    return in_shared(requests) ? (workgroups + 63) / 64 : 1;
+  }
   /// Shared memory of the launch, which is of all lanes. Precondition: there are requests.
   static constexpr std::size_t shared_bytes(int requests) {
     return scan::shared_bytes +
@@ -32,48 +38,45 @@ struct planner {
   static PARAGON_DEVICE void run(const arguments& a, std::byte* shared) {
     using wave = platform::wave_ops<target::wave_size>;
     const int lane = wave::index() * target::wave_size + wave::lane();
-    const bool alike = are_alike(a, lane, shared);
-    const int lead = a.batch.lead(alike);
-    const std::int64_t* unit_indptr = sum_units(a, lead, lane, shared);
-    const int sharing = a.batch.sharing(unit_indptr[a.batch.requests.count], alike, a.workgroups);
-    for (int w = lane; w < a.workgroups; w += lanes)
-      a.starts[w] = platform::refetch(a).batch.start_of(unit_indptr, lead, sharing, w);
-    for (int i = lane; i < a.arrival_count; i += lanes) a.arrivals[i] = 0;
+    const int requests = a.batch.requests.count;
+    // Searching the sums is a chain of loads, so they go to shared memory, unless they are very many.
+    auto* sums = in_shared(requests) ? reinterpret_cast<std::int64_t*>(shared + scan::shared_bytes) : a.unit_indptr;
+    const bool alike = sum_units(a.batch, sums, lane, shared);
+    const int first = platform::workgroup(), step = platform::workgroups();
+    if (first == 0 && sums != a.unit_indptr)
+      for (int r = lane; r <= requests; r += lanes) a.unit_indptr[r] = sums[r];
+    const int sharing = a.batch.sharing(sums[requests], alike, a.workgroups);
+    for (int w = first + lane * step; w < a.workgroups; w += lanes * step)
+      a.starts[w] = platform::refetch(a).batch.start_of(sums, a.batch.lead(alike), sharing, w);
+    for (int i = first + lane * step; i < a.arrival_count; i += lanes * step) a.arrivals[i] = 0;
   }
 
  private:
   using scan = platform::workgroup_scan<lanes>;
 
-  /// Searching the sums is a chain of loads, so they go to shared memory too, unless they are very many.
   static PARAGON_HD constexpr bool in_shared(int requests) { return requests < 4096; }
 
-  /// Whether all requests have as many units as the first.
-  static PARAGON_DEVICE bool are_alike(const arguments& a, int lane, std::byte* shared) {
-    const int requests = a.batch.requests.count;
-    const std::int64_t usual = a.batch.units(0, 0);
-    std::int64_t unlike = 0, total;
-    for (int r = lane; r < requests; r += lanes) unlike += a.batch.units(r, 0) != usual ? 1 : 0;
-    scan::inclusive_sum(unlike, total, shared);
-    platform::barrier();
-    return total == 0;
-  }
-
-  /// Writes unit_indptr; returns where all lanes can read it.
-  static PARAGON_DEVICE const std::int64_t* sum_units(const arguments& a, int lead, int lane, std::byte* shared) {
-    const int requests = a.batch.requests.count;
-    auto* copy = in_shared(requests) ? reinterpret_cast<std::int64_t*>(shared + scan::shared_bytes) : a.unit_indptr;
-    if (lane == 0) copy[0] = a.unit_indptr[0] = 0;
-    std::int64_t before = 0;
+  /// Whether all requests have as many units as the first; and the prefix sum of their units, with the lead that they
+  /// then have, in `sums` for all lanes to read.
+  static PARAGON_DEVICE bool sum_units(const plan::batch& batch, std::int64_t* sums, int lane, std::byte* shared) {
+    const int requests = batch.requests.count;
+    const std::int64_t usual = batch.units(0, 0);
+    std::int64_t before = 0, unlike = 0, total;
     for (int first = 0; first < requests; first += lanes) {
       const int r = first + lane;
-      std::int64_t total;
-      const std::int64_t units = r < requests ? a.batch.units(r, lead) : 0;
+      const std::int64_t units = r < requests ? batch.units(r, batch.lead(false)) : 0;
+      unlike += r < requests && batch.units(r, 0) != usual ? 1 : 0;
       const std::int64_t sum = before + scan::inclusive_sum(units, total, shared);
-      if (r < requests) copy[r + 1] = a.unit_indptr[r + 1] = sum;
+      if (r < requests) sums[r + 1] = sum;
       before += total;
       platform::barrier();
     }
-    return copy;
+    scan::inclusive_sum(unlike, total, shared);
+    if (total == 0)
+      for (int r = lane; r < requests; r += lanes) sums[r + 1] = (r + 1) * usual;
+    if (lane == 0) sums[0] = 0;
+    platform::barrier();
+    return total == 0;
   }
 };
 
