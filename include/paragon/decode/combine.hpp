@@ -23,7 +23,7 @@ PARAGON_DEVICE void combine_waves(running_state<Shape>& state, const wave_grid& 
       platform::barrier();
       if (mine && role.token >= half && role.token < 2 * half) state.save(memory);
       platform::barrier();
-      if (mine && role.token < half) state.merge(memory);
+      if (mine && role.token < half) state.merge({memory});
     }
   }
 }
@@ -107,12 +107,19 @@ template <class Shape> class partial_states {
 
   /// The merged states of a node's workgroups in token wave 0.
   PARAGON_DEVICE void gather(running_state<Shape>& state, const node& n, std::byte* shared) const {
+    const int step = n.step << grid_.token_bits;
+    int member = n.begin + role_.token * n.step;
     state.clear();
-    const int first = n.begin + role_.token * n.step, step = n.step << grid_.token_bits;
-    if (first < n.end) state.merge(address(first));
-    // Of further ones the maxima first: then sums add up by independent loads, and a member costs no trip to memory.
-    for (int workgroup = first + step; workgroup < n.end; workgroup += step) state.raise_maximum(address(workgroup));
-    for (int workgroup = first + step; workgroup < n.end; workgroup += step) state.add(address(workgroup));
+    if constexpr (Shape::merged_at_once == 2) {
+      for (; member < n.end; member += 2 * step) {
+        // An odd one is taken twice, each time for half.
+        const bool two = member + step < n.end;
+        state.merge({address(member), address(two ? member + step : member)}, two ? 1.0f : 0.5f);
+      }
+    } else {
+      if (member < n.end) state.load(address(member));
+      for (member += step; member < n.end; member += step) state.merge({address(member)});
+    }
     combine_waves(state, grid_, role_, shared);
   }
 

@@ -69,56 +69,43 @@ template <class Shape> struct running_state {
       PARAGON_UNROLL
       for (int tile = 0; tile < Shape::output_tiles; ++tile) {
         PARAGON_UNROLL
-        for (int r = 0; r < lanes::sums; r += 4) store(memory, cb, piece_of(tile, r), output[cb][tile].value + r);
+        for (int r = 0; r < lanes::sums; r += 4)
+          store(memory, cb, piece_of(tile * lanes::sums + r), output[cb][tile].value + r);
       }
     }
   }
 
-  /// Merges a saved state into this one.
-  PARAGON_DEVICE void merge(const float* memory) {
-    raise_maximum(memory);
-    add(memory);
-  }
-
-  /// Raises the maxima to those of a saved state.
-  PARAGON_DEVICE void raise_maximum(const float* memory) {
+  PARAGON_DEVICE void load(const float* memory) {
     PARAGON_UNROLL
     for (int cb = 0; cb < Shape::column_blocks; ++cb) {
-      const four columns = load(memory, cb, 0);
-      float factor[slots];
+      const four columns = fetch(memory, cb, 0);
       PARAGON_UNROLL
       for (int slot = 0; slot < slots; ++slot) {
-        const float both = fmaxf(maximum[cb][slot], columns.value[2 * slot]);
-        factor[slot] = platform::exp2(maximum[cb][slot] - both);
-        maximum[cb][slot] = both;
-      }
-      scale(cb, factor);
-    }
-  }
-
-  /// Adds the tokens of a saved state. Precondition: its maxima are not above this one's.
-  PARAGON_DEVICE void add(const float* memory) {
-    PARAGON_UNROLL
-    for (int cb = 0; cb < Shape::column_blocks; ++cb) {
-      const four columns = load(memory, cb, 0);
-      float factor[slots];
-      PARAGON_UNROLL
-      for (int slot = 0; slot < slots; ++slot) {
-        factor[slot] = platform::exp2(columns.value[2 * slot] - maximum[cb][slot]);
+        maximum[cb][slot] = columns.value[2 * slot];
         PARAGON_UNROLL
-        for (int kind = 0; kind < kinds; ++kind)
-          sum[cb][slot][kind] += factor[slot] * columns.value[sum_at(slot, kind)];
+        for (int kind = 0; kind < kinds; ++kind) sum[cb][slot][kind] = columns.value[sum_at(slot, kind)];
       }
       PARAGON_UNROLL
-      for (int tile = 0; tile < Shape::output_tiles; ++tile) {
+      for (int i = 0; i < outputs; ++i)
+        output[cb][i / lanes::sums].value[i % lanes::sums] = fetch(memory, cb, piece_of(i)).value[i % 4];
+    }
+  }
+
+  /// Merges saved states, each of which counts `weight` times. All are asked for before one is waited for.
+  template <int Count> PARAGON_DEVICE void merge(const float* const (&saved)[Count], float weight = 1.0f) {
+    PARAGON_UNROLL
+    for (int cb = 0; cb < Shape::column_blocks; ++cb) {
+      four columns[Count];
+      PARAGON_UNROLL
+      for (int n = 0; n < Count; ++n) columns[n] = fetch(saved[n], cb, 0);
+      float factor[Count][slots];
+      merge_columns(cb, columns, weight, factor);
+      PARAGON_UNROLL
+      for (int i = 0; i < outputs; i += 4) {
         // Loads in flight are registers: enough of them to cover the latency, not all at once.
-        if (tile * lanes::sums % 32 == 0) platform::schedule_barrier();
+        if (i > 0 && i % 32 == 0) platform::schedule_barrier();
         PARAGON_UNROLL
-        for (int r = 0; r < lanes::sums; r += 4) {
-          const four values = load(memory, cb, piece_of(tile, r));
-          PARAGON_UNROLL
-          for (int i = 0; i < 4; ++i) output[cb][tile].value[r + i] += factor[lanes::sum_slot(r + i)] * values.value[i];
-        }
+        for (int n = 0; n < Count; ++n) add_output(cb, i, factor[n], fetch(saved[n], cb, piece_of(i)));
       }
     }
   }
@@ -128,15 +115,49 @@ template <class Shape> struct running_state {
     float value[4];
   };
 
+  /// Raises the maxima to those of saved states, adds their sums, and finds what their outputs are to be multiplied
+  /// with.
+  template <int Count>
+  PARAGON_DEVICE void merge_columns(int cb, const four (&columns)[Count], float weight, float (&factor)[Count][slots]) {
+    float own[slots];
+    PARAGON_UNROLL
+    for (int slot = 0; slot < slots; ++slot) {
+      float highest = maximum[cb][slot];
+      PARAGON_UNROLL
+      for (const four& of_state : columns) highest = fmaxf(highest, of_state.value[2 * slot]);
+      own[slot] = platform::exp2(maximum[cb][slot] - highest);
+      maximum[cb][slot] = highest;
+    }
+    scale(cb, own);
+    PARAGON_UNROLL
+    for (int n = 0; n < Count; ++n) {
+      PARAGON_UNROLL
+      for (int slot = 0; slot < slots; ++slot) {
+        factor[n][slot] = weight * platform::exp2(columns[n].value[2 * slot] - maximum[cb][slot]);
+        PARAGON_UNROLL
+        for (int kind = 0; kind < kinds; ++kind)
+          sum[cb][slot][kind] += factor[n][slot] * columns[n].value[sum_at(slot, kind)];
+      }
+    }
+  }
+  PARAGON_DEVICE void add_output(int cb, int first, const float (&factor)[slots], const four& values) {
+    PARAGON_UNROLL
+    for (int i = 0; i < 4; ++i) {
+      const int r = (first + i) % lanes::sums;
+      output[cb][(first + i) / lanes::sums].value[r] += factor[lanes::sum_slot(r)] * values.value[i];
+    }
+  }
+
   static_assert(slots * kinds <= 2, "maxima and sums of a column block are one piece");
   static PARAGON_HD constexpr int sum_at(int slot, int kind) { return 2 * (slot + kind) + 1; }
 
   // Per column block, a piece of maxima and sums and then the output's. Constants, so that one address serves all.
-  static PARAGON_HD constexpr int piece_of(int tile, int r) { return 1 + (tile * lanes::sums + r) / 4; }
+  static constexpr int outputs = Shape::output_tiles * lanes::sums;
+  static PARAGON_HD constexpr int piece_of(int output) { return 1 + output / 4; }
   static PARAGON_HD constexpr int place(int cb, int piece) {
     return (cb * (Shape::state_registers / Shape::column_blocks / 4) + piece) * lanes::wave_size;
   }
-  static PARAGON_DEVICE four load(const float* memory, int cb, int piece) {
+  static PARAGON_DEVICE four fetch(const float* memory, int cb, int piece) {
     return reinterpret_cast<const four*>(memory)[platform::wave_ops<lanes::wave_size>::lane_again() + place(cb, piece)];
   }
   static PARAGON_DEVICE void store(float* memory, int cb, int piece, const float* values) {

@@ -188,6 +188,8 @@ struct tile_shape {
   static PARAGON_HD constexpr int state_floats(const wave_grid& g) {
     return g.places() * state_registers * lanes::wave_size;
   }
+  /// Partial states from memory that a wave merges at a time: each costs a trip, unless there are registers for two.
+  static constexpr int merged_at_once = Target::counts_loads && column_blocks == 1 ? 2 : 1;
   /// States that waves hand each other at a time: so many that shared memory holds the waves of a compute unit.
   static PARAGON_HD constexpr int states_handed(const wave_grid& g) {
     constexpr int room = (Target::lds_bytes * usual_waves / resident_waves - flag_bytes) / state_bytes;
