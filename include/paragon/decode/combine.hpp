@@ -58,15 +58,14 @@ template <class Shape> class partial_states {
     for (int step = 1, level = 0; step < item_.parts(); step *= item_.fan_in, ++level) {
       const node n = level == 0 ? leaf() : root();
       if (n.members() == 1) continue;
-      if (level > 0) {
-        if (merged && role_.token == 0) state.save(address(item_.node));
-        arrive(n, level, note);
-      }
+      if (level > 0) arrive(n, level, note);
       if (!is_last(note, n, level, shared)) return false;
       gather(state, n, shared);
       merged = true;
+      // The leaf's state is the root's part.
+      if (level == 0 && root().members() > 1 && role_.token == 0) state.save(address(item_.node));
     }
-    return true;
+    return merged;
   }
 
  private:

@@ -22,7 +22,8 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
   static constexpr int resident_waves = shape::resident_waves;
 
   static PARAGON_DEVICE void run(const arguments& a, std::byte* shared) {
-    const plan::start start = platform::load_uniform(&my_start(a));
+    platform::prefetch_arguments(a);
+    const plan::start start = platform::uniform(platform::load_object(&my_start(a)));
     if (start.units.begin == start.units.end) return;
     if constexpr (shape::path == tile_path::shared)
       run_staged(a, start, shared);
@@ -101,8 +102,9 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
   static PARAGON_DEVICE plan::joining finish(const arguments& a, const plan::segment& s, int end, std::byte* shared,
                                              state_type& state) {
     const wave_role role = my_role(a);
-    const plan::joining item = platform::load_uniform(my_start(a).items + end);
+    const plan::joining asked_for = platform::load_object(my_start(a).items + end);  // comes while waves combine
     combine_waves(state, a.grid, role, shared);
+    const plan::joining item = platform::uniform(asked_for);
     if (s.covers_item())
       write(a, s, role, state);
     else
@@ -122,7 +124,7 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
       if (end == 0) {
         const plan::start& start = my_start(platform::refetch(a));
         s = start.first;
-        item = platform::load_uniform(start.items);
+        item = platform::uniform(platform::load_object(start.items));
       }
       if (s.covers_item()) continue;
       const partial_states<shape> parts{a.scratch, a.grid, role, item};
@@ -198,22 +200,24 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
     const item_type item{a, s, role, lengths};
     const tokens part{item, s, role};
     query_tile<Traits, shape> query;
-    load_query(item, role, shared, query);
-    softmax_type softmax;
-    softmax.begin(item, query);
     state.clear();
-    if (part.empty()) return;
-    if constexpr (shape::path == tile_path::rolling)
-      roll(item, part, role.slice, query, softmax, state);
-    else
-      load_and_multiply(item, part, role.slice, query, softmax, state);
+    if constexpr (shape::path == tile_path::rolling) {
+      if constexpr (!shape::query_in_registers) load_query(item, role, shared, query);
+      if (part.empty()) return;
+      roll(item, part, role.slice, query, state);
+    } else {
+      load_query(item, role, shared, query);
+      if (part.empty()) return;
+      load_and_multiply(item, part, role.slice, query, state);
+    }
     fold_sums(state);
   }
 
   static PARAGON_DEVICE void load_and_multiply(const item_type& item, const tokens& part, int slice,
-                                               const query_tile<Traits, shape>& query, const softmax_type& softmax,
-                                               state_type& state) {
+                                               const query_tile<Traits, shape>& query, state_type& state) {
     constexpr bool ahead = shape::path == tile_path::registers;
+    softmax_type softmax;
+    softmax.begin(item, query);
     int token = part.begin;
     key_value_tile<Traits, shape> tile;
     if constexpr (ahead) tile.load(item, token, slice);
@@ -231,13 +235,18 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
   /// The last tile asks for another one like any, which the loads' clamp keeps inside the cache: were that under a
   /// condition, the loads under way could not be counted.
   static PARAGON_DEVICE void roll(const item_type& item, const tokens& part, int slice,
-                                  const query_tile<Traits, shape>& query, const softmax_type& softmax,
-                                  state_type& state) {
+                                  query_tile<Traits, shape>& query, state_type& state) {
     rolling_tile<Traits, shape> tile{item, slice};
     int token = part.begin;
     tile.look_up_keys(item, token);
     tile.look_up_values(item, token);
+    // A query that comes from memory comes while the page table does, and is set while the first keys are under way.
+    if constexpr (shape::query_in_registers) query.fetch(item);
     tile.request_keys(item, token + part.step);
+    platform::schedule_barrier();
+    if constexpr (shape::query_in_registers) query.set();
+    softmax_type softmax;
+    softmax.begin(item, query);
     do {
       tile.request_values(item, token + part.step, slice);
       platform::schedule_barrier();  // behind the next keys they would be waited for with them

@@ -50,6 +50,8 @@ PARAGON_DEVICE words<16> load_cached(const void* address) {
   return __builtin_bit_cast(words<16>, *(global_vector*)(address));
 }
 
+template <class T> PARAGON_DEVICE T load_object(const T* object) { return *object; }
+
 template <int Bytes> PARAGON_DEVICE void store(void* address, words<Bytes> value) {
   static_assert(Bytes <= 16, "one store moves 4, 8 or 16 bytes");
   *static_cast<amd::vector_of<Bytes>*>(address) = __builtin_bit_cast(amd::vector_of<Bytes>, value);
@@ -62,6 +64,18 @@ template <class Arguments> PARAGON_DEVICE const Arguments& refetch(const Argumen
   auto* segment = __builtin_amdgcn_kernarg_segment_ptr();
   asm volatile("" : "+s"(segment));
   return *(const Arguments*)(segment);
+}
+
+/// Scalar caches begin a launch empty, and each line of the arguments that is first read later would be a trip to
+/// memory by itself. Here all lines come in one.
+template <class Arguments> PARAGON_DEVICE void prefetch_arguments(const Arguments&) {
+  constexpr int line = 64, lines = (sizeof(Arguments) + line - 1) / line;
+  const auto* words = (const volatile __attribute__((address_space(4))) int*)__builtin_amdgcn_kernarg_segment_ptr();
+  int of_line[lines];
+  PARAGON_UNROLL
+  for (int i = 0; i < lines; ++i) of_line[i] = words[i * (line / sizeof(int))];
+  PARAGON_UNROLL
+  for (const int word : of_line) asm volatile("" ::"s"(word));
 }
 
 /// Call it in one lane, after a barrier(): then it stands for the whole workgroup.

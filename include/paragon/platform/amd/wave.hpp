@@ -143,7 +143,6 @@ template <class T> PARAGON_DEVICE T uniform(const T& value) {
   for (int& word : words.word) word = __builtin_amdgcn_readfirstlane(word);
   return __builtin_bit_cast(T, words);
 }
-template <class T> PARAGON_DEVICE T load_uniform(const T* object) { return uniform(*object); }
 
 PARAGON_DEVICE int workgroup() { return static_cast<int>(blockIdx.x); }
 

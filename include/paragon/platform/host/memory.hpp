@@ -41,9 +41,8 @@ template <int Bytes> PARAGON_DEVICE words<Bytes> load_streaming(const void* addr
 /// The same for 16 bytes that other waves want too.
 PARAGON_DEVICE words<16> load_cached(const void* address) { return load_streaming<16>(address); }
 
-/// An object that all lanes want and no one writes during the launch: all of it in one trip to memory, and to compilers
-/// the same in all lanes.
-template <class T> PARAGON_DEVICE T load_uniform(const T* object) { return *object; }
+/// An object that no one writes during the launch, all of it in one trip to memory.
+template <class T> PARAGON_DEVICE T load_object(const T* object) { return *object; }
 
 /// Nothing arrives before it is waited for: what reads too early reads what was there before.
 template <> struct async_copies<target::sm80> {
@@ -71,6 +70,10 @@ template <int Bytes> PARAGON_DEVICE void store(void* address, words<Bytes> value
 /// A kernel's own arguments, read anew: what registers hold of them may be forgotten. Matters where a kernel has more
 /// arguments than registers for them; elsewhere it does nothing. Precondition: `arguments` is what `run` was given.
 template <class Arguments> PARAGON_DEVICE const Arguments& refetch(const Arguments& arguments) { return arguments; }
+
+/// Asks for all of a kernel's arguments at once, so that those which are read later are near by then. Does nothing
+/// where they always are.
+template <class Arguments> PARAGON_DEVICE void prefetch_arguments(const Arguments&) {}
 
 /// Adds one to a counter that all workgroups share and returns the value before. What the calling lane wrote to memory
 /// before is visible to whoever arrives later, and what earlier arrivers wrote is visible to the calling lane after it.

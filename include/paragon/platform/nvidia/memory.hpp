@@ -44,7 +44,7 @@ PARAGON_DEVICE words<16> load_cached(const void* address) {
 }
 
 /// Relaxed, which is enough to keep ptxas from requesting what is not needed at once later, in another trip.
-template <class T> PARAGON_DEVICE T load_uniform(const T* object) {
+template <class T> PARAGON_DEVICE T load_object(const T* object) {
   static_assert(sizeof(T) % 16 == 0 && alignof(T) % 16 == 0, "objects are loaded by 16 bytes");
   struct {
     words<16> piece[sizeof(T) / 16];
@@ -84,6 +84,7 @@ template <int Bytes> PARAGON_DEVICE void store(void* address, words<Bytes> value
 
 /// Arguments stay in the constant bank, from where every instruction can read them.
 template <class Arguments> PARAGON_DEVICE const Arguments& refetch(const Arguments& arguments) { return arguments; }
+template <class Arguments> PARAGON_DEVICE void prefetch_arguments(const Arguments&) {}
 
 PARAGON_DEVICE std::uint32_t arrive(std::uint32_t* counter) {
   std::uint32_t before;
