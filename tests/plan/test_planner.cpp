@@ -33,18 +33,22 @@ struct step {
 /// What the planner leaves in memory.
 struct made_plan {
   std::vector<std::int64_t> unit_indptr;
+  std::vector<plan::request_lengths> lengths;
   std::vector<plan::start> starts;
   std::vector<std::uint32_t> arrivals;
 };
 
 made_plan plan_on_host(const step& s) {
   const plan::batch batch = s.with(s.kv_indptr.data(), s.last.data(), s.query_indptr.data());
-  made_plan result{.unit_indptr = {0}, .starts = {}, .arrivals = std::vector<std::uint32_t>(4 * s.workgroups + 1u)};
+  made_plan result{
+      .unit_indptr = {0}, .lengths = {}, .starts = {}, .arrivals = std::vector<std::uint32_t>(4 * s.workgroups + 1u)};
+  for (int r = 0; r < batch.requests.count; ++r) result.lengths.push_back(batch.lengths(r));
   bool alike = true;
-  for (int r = 0; r < batch.requests.count; ++r) alike = alike && batch.units(r, 0) == batch.units(0, 0);
+  for (const plan::request_lengths& lengths : result.lengths)
+    alike = alike && batch.units(lengths, 0) == batch.units(result.lengths.front(), 0);
   const int lead = batch.lead(alike);
-  for (int r = 0; r < batch.requests.count; ++r)
-    result.unit_indptr.push_back(result.unit_indptr.back() + batch.units(r, lead));
+  for (const plan::request_lengths& lengths : result.lengths)
+    result.unit_indptr.push_back(result.unit_indptr.back() + batch.units(lengths, lead));
   const int sharing = batch.sharing(result.unit_indptr.back(), alike, s.workgroups);
   for (int w = 0; w < s.workgroups; ++w)
     result.starts.push_back(batch.start_of(result.unit_indptr.data(), lead, sharing, w));
@@ -55,6 +59,7 @@ made_plan plan_on_host(const step& s) {
 made_plan plan_on_device(const step& s) {
   const device_buffer<std::int32_t> kv_indptr(s.kv_indptr), last(s.last), query_indptr(s.query_indptr);
   device_buffer<std::int64_t> unit_indptr(s.last.size() + 2);
+  device_buffer<plan::request_lengths> lengths(s.last.size() + 1);
   device_buffer<plan::start> starts(s.workgroups + std::size_t{1});
   device_buffer<std::uint32_t> arrivals(4 * s.workgroups + std::size_t{2});
   const int requests = static_cast<int>(s.last.size());
@@ -63,10 +68,11 @@ made_plan plan_on_device(const step& s) {
                             {.batch = s.with(kv_indptr.data(), last.data(), query_indptr.data()),
                              .workgroups = s.workgroups,
                              .unit_indptr = unit_indptr.data(),
+                             .lengths = lengths.data(),
                              .starts = starts.data(),
                              .arrivals = arrivals.data(),
                              .arrival_count = 4 * s.workgroups + 1});
-  return {unit_indptr.download(), starts.download(), arrivals.download()};
+  return {unit_indptr.download(), lengths.download(), starts.download(), arrivals.download()};
 }
 
 /// Whether the device has what the host expects, and its poison where it has one element more.
@@ -82,6 +88,7 @@ void check(const step& s) {
   CAPTURE(s.workgroups);
   const made_plan expected = plan_on_host(s), got = plan_on_device(s);
   CHECK(same_and_guard(expected.unit_indptr, got.unit_indptr));
+  CHECK(same_and_guard(expected.lengths, got.lengths));
   CHECK(same_and_guard(expected.starts, got.starts));
   CHECK(same_and_guard(expected.arrivals, got.arrivals));
 }

@@ -221,9 +221,9 @@ TEST_CASE("lengths and units are read from the tables") {
     CHECK(batch.lengths(r).query_begin == r);
     CHECK(batch.lengths(r).query_count == 1);
   }
-  CHECK(batch.units(0, 0) == 2 * 1 * 2);        // tiles, row blocks, KV heads
-  CHECK(batch.units(1, 3) == (3 + 1) * 1 * 2);  // an empty request writes its outputs
-  CHECK(batch.units(2, 0) == 1 * 1 * 2);
+  CHECK(batch.units(batch.lengths(0), 0) == 2 * 1 * 2);        // tiles, row blocks, KV heads
+  CHECK(batch.units(batch.lengths(1), 3) == (3 + 1) * 1 * 2);  // an empty request writes its outputs
+  CHECK(batch.units(batch.lengths(2), 0) == 1 * 1 * 2);
 }
 
 TEST_CASE("page size 1 needs no last page lengths") {
@@ -240,7 +240,7 @@ TEST_CASE("ragged query tokens make row blocks, none for a request without queri
   CHECK(batch.lengths(0).query_begin == 2);
   CHECK(batch.lengths(0).query_count == 3);
   CHECK(batch.extent(batch.lengths(0)).row_blocks == 3);  // 9 rows in passes of 4
-  CHECK(batch.units(1, 2) == 0);
+  CHECK(batch.units(batch.lengths(1), 2) == 0);
   CHECK(batch.extent(batch.lengths(2)).row_blocks == 1);
 }
 
@@ -273,6 +273,6 @@ TEST_CASE("whatever the tables hold, lengths stay within what a table could mean
     const plan::request_lengths lengths = t.view().lengths(0);
     REQUIRE((lengths.tokens >= 0 && lengths.first_token >= 0 && lengths.first_token <= lengths.tokens));
     REQUIRE((lengths.query_count >= 0 && lengths.query_count <= t.per_request));
-    REQUIRE(t.view().units(0, 2) >= 0);
+    REQUIRE(t.view().units(lengths, 2) >= 0);
   }
 }

@@ -39,10 +39,11 @@ struct kernel_traits {
 
 /// Where workgroups leave what others need: see `decode<Config>::workspace_size` for the layout.
 struct decode_scratch {
-  const std::int64_t* unit_indptr;  ///< [requests + 1]: the plan
-  const plan::start* starts;        ///< [workgroups]
-  std::uint32_t* arrivals;          ///< [tree_levels, workgroups, 2]: zero between launches
-  float* states;                    ///< [workgroups, 2, state_floats]
+  const std::int64_t* unit_indptr;       ///< [requests + 1]: the plan
+  const plan::request_lengths* lengths;  ///< [requests]
+  const plan::start* starts;             ///< [workgroups]
+  std::uint32_t* arrivals;               ///< [tree_levels, workgroups, 2]: zero between launches
+  float* states;                         ///< [workgroups, 2, state_floats]
 };
 
 /// The arguments of a decode kernel: plain values, checked on the host.

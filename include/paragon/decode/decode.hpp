@@ -81,6 +81,7 @@ template <class Config> struct decode {
     const planner::arguments values{.batch = g.batch,
                                     .workgroups = g.workgroups,
                                     .unit_indptr = reinterpret_cast<std::int64_t*>(at(w, g.unit_indptr)),
+                                    .lengths = reinterpret_cast<paragon::plan::request_lengths*>(at(w, g.lengths)),
                                     .starts = reinterpret_cast<paragon::plan::start*>(at(w, g.starts)),
                                     .arrivals = static_cast<std::uint32_t*>(w.data),
                                     .arrival_count = g.arrivals()};
@@ -109,6 +110,7 @@ template <class Config> struct decode {
         .softmax_scale = a.softmax_scale,
         .grid = g.grid,
         .scratch = {.unit_indptr = reinterpret_cast<const std::int64_t*>(at(w, g.unit_indptr)),
+                    .lengths = reinterpret_cast<const paragon::plan::request_lengths*>(at(w, g.lengths)),
                     .starts = reinterpret_cast<const paragon::plan::start*>(at(w, g.starts)),
                     .arrivals = static_cast<std::uint32_t*>(w.data),
                     .states = reinterpret_cast<float*>(at(w, g.states))}};

@@ -25,6 +25,7 @@ struct decode_geometry {
 
   // Offsets in the workspace, in bytes.
   std::size_t unit_indptr;
+  std::size_t lengths;
   std::size_t starts;
   std::size_t states;
   std::size_t total;
@@ -76,8 +77,10 @@ status make_geometry(const plan::batch& batch, const platform::device_info& devi
   g.workgroups = device.compute_units * std::max(per_compute_unit, 1);
 
   const auto workgroups = static_cast<std::size_t>(g.workgroups);
+  const auto requests = static_cast<std::size_t>(batch.requests.count);
   g.unit_indptr = aligned(static_cast<std::size_t>(g.arrivals()) * sizeof(std::uint32_t));
-  g.starts = g.unit_indptr + aligned((static_cast<std::size_t>(batch.requests.count) + 1) * sizeof(std::int64_t));
+  g.lengths = g.unit_indptr + aligned((requests + 1) * sizeof(std::int64_t));
+  g.starts = g.lengths + aligned(requests * sizeof(plan::request_lengths));
   g.states = g.starts + aligned(workgroups * sizeof(plan::start));
   g.total = g.states + aligned(2 * workgroups * static_cast<std::size_t>(shape::state_floats(g.grid)) * sizeof(float));
   return status::success();

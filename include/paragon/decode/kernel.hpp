@@ -43,7 +43,11 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
     return a.scratch.starts[platform::workgroup()];
   }
   static PARAGON_DEVICE plan::segment next_segment(const arguments& a, int request, const plan::share& rest) {
-    return platform::uniform(a.batch.next_segment(a.scratch.unit_indptr, my_start(a).lead, request, rest));
+    return platform::uniform(a.batch.next_segment(a.scratch.unit_indptr, my_start(a).lead, request, rest,
+                                                  [&](int r) { return a.scratch.lengths[r]; }));
+  }
+  static PARAGON_DEVICE plan::request_lengths lengths_of(const arguments& a, const plan::segment& s) {
+    return platform::uniform(a.scratch.lengths[s.request]);
   }
 
   /// Nothing is kept across a segment that can be had again: on AMD these values fill scalar registers.
@@ -61,7 +65,7 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
       item = finish(platform::refetch(a), s, more ? 0 : 1, shared, state);
       if (!more) break;
       s = next_segment(platform::refetch(a), s.request, rest);
-      lengths = platform::uniform(platform::refetch(a).batch.lengths(s.request));
+      lengths = lengths_of(platform::refetch(a), s);
     }
     join(platform::refetch(a), s, item, segments == 1, shared);
   }
@@ -86,7 +90,7 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
       plan::segment next = s;
       if (more) {
         next = next_segment(a, s.request, rest);
-        lengths = a.batch.lengths(next.request);
+        lengths = lengths_of(a, next);
         begin_staged(item_type{a, next, role, lengths}, next, role, query, tile);
       }
       item = finish(a, s, more ? 0 : 1, shared, state);

@@ -86,36 +86,40 @@ struct batch {
     return alike && items > 0 ? plan::sharing(items, size.tiles, most) : most;
   }
 
-  /// The segment that starts at `rest.begin`, which lies in `request` or a later one.
-  PARAGON_HD segment next_segment(const std::int64_t* unit_indptr, int lead, int request, const share& rest) const {
-    return first_segment(unit_indptr, request, {head_groups, lead}, rest, [&](int r) { return extent(lengths(r)); });
+  /// The segment that starts at `rest.begin`, which lies in `request` or a later one. `lengths_of(r)` is `lengths(r)`,
+  /// or what the planner left of it.
+  template <class LengthsOf>
+  PARAGON_HD segment next_segment(const std::int64_t* unit_indptr, int lead, int request, const share& rest,
+                                  const LengthsOf& lengths_of) const {
+    return first_segment(unit_indptr, request, {head_groups, lead}, rest, [&](int r) { return extent(lengths_of(r)); });
   }
 
   /// The start of a workgroup; `sharing` of them share the units.
   PARAGON_HD start start_of(const std::int64_t* unit_indptr, int lead, int sharing, int workgroup) const {
     const std::int64_t all_units = unit_indptr[requests.count];
+    const auto lengths_of = [&](int r) { return lengths(r); };
     start result{};
     if (workgroup >= sharing) return result;
     result.units = to_last_tile(unit_indptr, requests.count, lead, share_of(all_units, sharing, workgroup),
                                 [&](int r) { return extent(lengths(r)); });
     if (result.units.begin == result.units.end) return result;
     const int request = request_of(unit_indptr, requests.count, result.units.begin);
-    result.first = next_segment(unit_indptr, lead, request, result.units);
+    result.first = next_segment(unit_indptr, lead, request, result.units, lengths_of);
     result.lengths = lengths(result.first.request);
     result.lead = lead;
     result.items[0] = result.items[1] = joining_of(all_units, sharing, result.first, workgroup);
     const std::int64_t last = result.units.end - 1;
     if (last >= result.units.begin + result.first.units) {
       const segment ends =
-          next_segment(unit_indptr, lead, request_of(unit_indptr, requests.count, last), {last, last + 1});
+          next_segment(unit_indptr, lead, request_of(unit_indptr, requests.count, last), {last, last + 1}, lengths_of);
       result.items[1] = joining_of(all_units, sharing, ends, workgroup);
     }
     return result;
   }
 
-  /// Units of request r: the summand of the plan's prefix sum.
-  PARAGON_HD std::int64_t units(int r, int lead) const {
-    const request_extent size = extent(lengths(r));
+  /// Units of a request: the summand of the plan's prefix sum.
+  PARAGON_HD std::int64_t units(const request_lengths& lengths, int lead) const {
+    const request_extent size = extent(lengths);
     return std::int64_t{lead + size.tiles} * size.row_blocks * head_groups;
   }
 

@@ -19,6 +19,7 @@ struct planner {
     plan::batch batch;
     int workgroups;             ///< of the decode launch
     std::int64_t* unit_indptr;  ///< [requests + 1]
+    request_lengths* lengths;   ///< [requests]
     start* starts;              ///< [workgroups]
     std::uint32_t* arrivals;    ///< [arrival_count]: become zeros
     int arrival_count;
@@ -41,14 +42,13 @@ struct planner {
     const int requests = a.batch.requests.count;
     // Searching the sums is a chain of loads, so they go to shared memory, unless they are very many.
     auto* sums = in_shared(requests) ? reinterpret_cast<std::int64_t*>(shared + scan::shared_bytes) : a.unit_indptr;
-    const bool alike = sum_units(a.batch, sums, lane, shared);
     const int first = platform::workgroup(), step = platform::workgroups();
-    if (first == 0 && sums != a.unit_indptr)
-      for (int r = lane; r <= requests; r += lanes) a.unit_indptr[r] = sums[r];
+    const bool alike = sum_units(a.batch, sums, lane, shared);
     const int sharing = a.batch.sharing(sums[requests], alike, a.workgroups);
     for (int w = first + lane * step; w < a.workgroups; w += lanes * step)
       a.starts[w] = platform::refetch(a).batch.start_of(sums, a.batch.lead(alike), sharing, w);
     for (int i = first + lane * step; i < a.arrival_count; i += lanes * step) a.arrivals[i] = 0;
+    if (first == 0) leave_requests(platform::refetch(a), sums, lane);
   }
 
  private:
@@ -60,12 +60,16 @@ struct planner {
   /// then have, in `sums` for all lanes to read.
   static PARAGON_DEVICE bool sum_units(const plan::batch& batch, std::int64_t* sums, int lane, std::byte* shared) {
     const int requests = batch.requests.count;
-    const std::int64_t usual = batch.units(0, 0);
+    const std::int64_t usual = batch.units(batch.lengths(0), 0);
     std::int64_t before = 0, unlike = 0, total;
     for (int first = 0; first < requests; first += lanes) {
       const int r = first + lane;
-      const std::int64_t units = r < requests ? batch.units(r, batch.lead(false)) : 0;
-      unlike += r < requests && batch.units(r, 0) != usual ? 1 : 0;
+      std::int64_t units = 0;
+      if (r < requests) {
+        const request_lengths own = batch.lengths(r);
+        units = batch.units(own, batch.lead(false));
+        unlike += batch.units(own, 0) != usual ? 1 : 0;
+      }
       const std::int64_t sum = before + scan::inclusive_sum(units, total, shared);
       if (r < requests) sums[r + 1] = sum;
       before += total;
@@ -77,6 +81,15 @@ struct planner {
     if (lane == 0) sums[0] = 0;
     platform::barrier();
     return total == 0;
+  }
+
+  /// What the decode launch asks of the requests that a share goes on to.
+  static PARAGON_DEVICE void leave_requests(const arguments& a, const std::int64_t* sums, int lane) {
+    const int requests = a.batch.requests.count;
+    for (int r = lane; r <= requests; r += lanes) {
+      if (sums != a.unit_indptr) a.unit_indptr[r] = sums[r];
+      if (r < requests) a.lengths[r] = a.batch.lengths(r);
+    }
   }
 };
 

@@ -120,13 +120,14 @@ PARAGON_HD constexpr share to_last_tile(const std::int64_t* unit_indptr, int req
 template <class ExtentOf>
 PARAGON_HD constexpr segment first_segment(const std::int64_t* unit_indptr, int request, item_layout layout, share rest,
                                            const ExtentOf& extent_of) {
-  // Asked for before it is known that it will be used: all that is loaded for a request comes in one trip to memory.
-  request_extent extent = extent_of(request);
+  // The extent before it is known that it will be used, and after the sums, since it has branches: so all that is
+  // loaded for a request comes in one trip to memory.
   std::int64_t begin = unit_indptr[request], end = unit_indptr[request + 1];
+  request_extent extent = extent_of(request);
   while (end <= rest.begin) {
-    extent = extent_of(++request);
     begin = end;
-    end = unit_indptr[request + 1];
+    end = unit_indptr[++request + 1];
+    extent = extent_of(request);
   }
   const std::int64_t available = rest.end - rest.begin;
   // A request without row blocks has units only if its table changed after the plan was made.
