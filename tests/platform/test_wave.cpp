@@ -224,6 +224,7 @@ template <class Target> struct arrive_kernel {
     const int per_workgroup = wave::count() * lanes;
     const int self = wave::index() * lanes + wave::lane();
     arguments.partial[platform::workgroup() * per_workgroup + self] = platform::workgroup() + self;
+    platform::complete_stores();
     platform::barrier();
     if (self == 0) {
       const auto before = platform::arrive(arguments.counter);

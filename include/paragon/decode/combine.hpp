@@ -89,6 +89,7 @@ template <class Shape> class partial_states {
   }
   /// One lane of the workgroup notes how many arrived before.
   PARAGON_DEVICE void arrive(const node& n, int level, std::uint32_t* note) const {
+    platform::complete_stores();
     platform::barrier();
     if (wave::index() == 0 && wave::lane() == 0) *note = platform::arrive(counter(n, level));
   }

@@ -25,17 +25,6 @@ inline constexpr int wait_for_vector_memory = 0x0f70;
 /// The vector that one load or store of `Bytes` bytes moves.
 template <int Bytes> using vector_of = std::uint32_t __attribute__((ext_vector_type(Bytes / 4)));
 
-/// Waits until all that the wave stored to global memory has reached the device's cache, and for its loads.
-PARAGON_DEVICE void complete_stores() {
-#if defined(__gfx942__) || defined(__gfx950__)
-  // A release at agent scope would write the whole cache back here.
-  __builtin_amdgcn_fence(__ATOMIC_RELEASE, "workgroup");
-  __builtin_amdgcn_s_waitcnt(wait_for_vector_memory);
-#else
-  __builtin_amdgcn_fence(__ATOMIC_RELEASE, "agent");
-#endif
-}
-
 }  // namespace amd
 
 /// One global (not flat) load, marked as not to be kept in the caches.
@@ -78,7 +67,16 @@ template <class Arguments> PARAGON_DEVICE void prefetch_arguments(const Argument
   for (const int word : of_line) asm volatile("" ::"s"(word));
 }
 
-/// Call it in one lane, after a barrier(): then it stands for the whole workgroup.
+PARAGON_DEVICE void complete_stores() {
+#if defined(__gfx942__) || defined(__gfx950__)
+  // A release at agent scope would write the whole cache back here.
+  __builtin_amdgcn_fence(__ATOMIC_RELEASE, "workgroup");
+  __builtin_amdgcn_s_waitcnt(amd::wait_for_vector_memory);
+#else
+  __builtin_amdgcn_fence(__ATOMIC_RELEASE, "agent");
+#endif
+}
+
 PARAGON_DEVICE std::uint32_t arrive(std::uint32_t* counter) {
   __builtin_amdgcn_fence(__ATOMIC_RELEASE, "agent");
 #if defined(__gfx942__) || defined(__gfx950__)

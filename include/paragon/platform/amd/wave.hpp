@@ -150,12 +150,6 @@ PARAGON_DEVICE int workgroups() { return static_cast<int>(gridDim.x); }
 
 PARAGON_DEVICE void schedule_barrier() { __builtin_amdgcn_sched_barrier(0); }
 
-PARAGON_DEVICE void barrier() {
-  // The workgroup would see stores to global memory even if they were still under way across the barrier, and compilers
-  // make use of that. But an arrive() after the barrier vouches for the stores of all waves, and can only wait for
-  // those of its own.
-  amd::complete_stores();
-  __syncthreads();
-}
+PARAGON_DEVICE void barrier() { __syncthreads(); }
 
 }  // namespace paragon::platform

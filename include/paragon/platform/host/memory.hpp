@@ -75,8 +75,13 @@ template <class Arguments> PARAGON_DEVICE const Arguments& refetch(const Argumen
 /// where they always are.
 template <class Arguments> PARAGON_DEVICE void prefetch_arguments(const Arguments&) {}
 
+/// Waits until what the wave has stored to global memory is where an `arrive` of another wave can vouch for it. A
+/// barrier does not: the workgroup itself sees stores that are still under way.
+PARAGON_DEVICE void complete_stores() {}
+
 /// Adds one to a counter that all workgroups share and returns the value before. What the calling lane wrote to memory
 /// before is visible to whoever arrives later, and what earlier arrivers wrote is visible to the calling lane after it.
+/// In one lane, after `complete_stores` in all waves and a barrier, it stands for the whole workgroup.
 PARAGON_DEVICE std::uint32_t arrive(std::uint32_t* counter) {
   return std::atomic_ref<std::uint32_t>(*counter).fetch_add(1, std::memory_order_acq_rel);
 }

@@ -86,6 +86,9 @@ template <int Bytes> PARAGON_DEVICE void store(void* address, words<Bytes> value
 template <class Arguments> PARAGON_DEVICE const Arguments& refetch(const Arguments& arguments) { return arguments; }
 template <class Arguments> PARAGON_DEVICE void prefetch_arguments(const Arguments&) {}
 
+/// Barriers order stores for whoever comes after a release.
+PARAGON_DEVICE void complete_stores() {}
+
 PARAGON_DEVICE std::uint32_t arrive(std::uint32_t* counter) {
   std::uint32_t before;
   asm volatile("atom.add.acq_rel.gpu.global.u32 %0, [%1], 1;" : "=r"(before) : "l"(counter) : "memory");
