@@ -244,11 +244,11 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
     int token = part.begin;
     tile.look_up_keys(item, token);
     tile.look_up_values(item, token);
-    // A query that comes from memory comes while the page table does, and is set while the first keys are under way.
-    if constexpr (shape::query_in_registers) query.fetch(item);
+    if constexpr (shape::query_in_registers) query.fetch(item);  // comes while the page table does
+    if constexpr (shape::query_in_registers && !shape::query_beside_keys) query.set();
     tile.request_keys(item, token + part.step);
     platform::schedule_barrier();
-    if constexpr (shape::query_in_registers) query.set();
+    if constexpr (shape::query_beside_keys) query.set();
     softmax_type softmax;
     softmax.begin(item, query);
     do {

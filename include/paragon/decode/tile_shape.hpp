@@ -128,12 +128,18 @@ struct tile_shape {
                                      stages * stage_bytes <= 16 * 1024;
 
  public:
-  /// The limits leave room, of 256 registers, for all that a loop has besides: where they are, no kernel spills.
-  static constexpr bool query_in_registers = stages_fit || fits(lanes::score_tiles, Target::counts_loads ? 160 : 192);
+  /// The limits leave room, of 256 registers, for all that a loop has besides: where they are, no kernel spills. Where
+  /// half a row is in a lane (RDNA 4), converting it takes more of them.
+  static constexpr bool query_in_registers =
+      stages_fit || fits(lanes::score_tiles, !Target::counts_loads            ? 192
+                                             : converts && lanes::groups == 2 ? 144
+                                                                              : 160);
   static constexpr tile_path path = [] {
     if (stages_fit) return tile_path::shared;
-    // Where lanes hold whole rows (RDNA 3), a query takes as many registers as keys.
-    const bool fits_alone = lanes::groups == 1 && fits_without_query(lanes::score_tiles, Plain ? 192 : 176);
+    // Where lanes hold whole rows (RDNA 3), a query takes as many registers as keys, and very long ones are not
+    // converted.
+    const bool fits_alone =
+        lanes::groups == 1 && !(converts && HeadDim > 384) && fits_without_query(lanes::score_tiles, Plain ? 192 : 176);
     if (Target::counts_loads && (query_in_registers || fits_alone)) return tile_path::rolling;
     return query_in_registers ? tile_path::registers : tile_path::streamed;
   }();
@@ -156,6 +162,10 @@ struct tile_shape {
               (path == tile_path::rolling && Plain && !converts && column_blocks == 1 && fits(sub_tiles, 80))
           ? 16
           : 8;
+  /// Whether a query fits beside a tile's keys as it comes from memory: then it is set while the first are under way.
+  static constexpr bool query_beside_keys =
+      query_in_registers &&
+      key_blocks * key_run * (2 * column_blocks + sub_tiles * bytes) / 4 <= (resident_waves == 16 ? 48 : 96);
   /// Eight waves where shared memory has room: the larger the workgroups, the fewer partial states there are to join.
   static constexpr int usual_waves =
       path == tile_path::shared && resident_waves == 16 && stages * stage_bytes <= 8 * 1024 ? 8 : 4;
