@@ -206,10 +206,12 @@ TEST_CASE_TEMPLATE("a barrier lets waves read each other's shared memory", Targe
   }
 }
 
-// Every workgroup writes a partial sum from all its lanes; whoever arrives last adds them all up.
-template <class Target> struct arrive_kernel {
+// Every workgroup writes a partial sum from all its lanes; whoever has the last ticket waits for the others' sums and
+// adds them all up.
+template <class Target> struct ticket_kernel {
   struct arguments {
-    std::uint32_t* counter;
+    std::uint32_t* tickets;
+    std::uint32_t* signals;
     int* partial;
     int* total;
     int* lasts;
@@ -223,33 +225,38 @@ template <class Target> struct arrive_kernel {
     auto* is_last = reinterpret_cast<int*>(shared);
     const int per_workgroup = wave::count() * lanes;
     const int self = wave::index() * lanes + wave::lane();
-    arguments.partial[platform::workgroup() * per_workgroup + self] = platform::workgroup() + self;
-    platform::complete_stores();
-    platform::barrier();
     if (self == 0) {
-      const auto before = platform::arrive(arguments.counter);
+      const auto before = platform::take_ticket(arguments.tickets);
       *is_last = before + 1 == static_cast<std::uint32_t>(platform::workgroups()) ? 1 : 0;
       arguments.lasts[platform::workgroup()] = *is_last;
     }
+    arguments.partial[platform::workgroup() * per_workgroup + self] = platform::workgroup() + self;
+    platform::signal<wave>(arguments.signals);
     platform::barrier();
     if (*is_last == 0) return;
+    if (self == 0)
+      platform::await(arguments.signals, static_cast<std::uint32_t>(platform::workgroups() * wave::count()));
+    platform::barrier();
     int sum = 0;
     for (int i = 0; i < platform::workgroups(); ++i) sum += arguments.partial[i * per_workgroup + self];
     arguments.total[self] = sum;
   }
 };
 
-TEST_CASE_TEMPLATE("exactly one workgroup arrives last, and sees what all others wrote", Target, PARAGON_ALL_TARGETS) {
+TEST_CASE_TEMPLATE("one workgroup has the last ticket; it sees what all wrote who signalled", Target,
+                   PARAGON_ALL_TARGETS) {
   if (!runs_here<Target>()) return;
   constexpr int workgroups = 200, waves = 2;
   constexpr int per_workgroup = waves * Target::wave_size;
-  device_buffer<std::uint32_t> counter(std::vector<std::uint32_t>{0});
+  device_buffer<std::uint32_t> tickets(std::vector<std::uint32_t>{0}), signals(std::vector<std::uint32_t>{0});
   device_buffer<int> partial(size(workgroups * per_workgroup)), total(size(per_workgroup)), lasts(size(workgroups));
-  run_kernel<arrive_kernel<Target>>(workgroups, waves, sizeof(int),
-                                    {counter.data(), partial.data(), total.data(), lasts.data()});
+  run_kernel<ticket_kernel<Target>>(
+      workgroups, waves, sizeof(int),
+      {tickets.data(), signals.data(), partial.data(), total.data(), lasts.data()});
   const std::vector<int> who = lasts.download();
   CHECK(std::accumulate(who.begin(), who.end(), 0) == 1);
-  CHECK(counter.download()[0] == std::uint32_t{workgroups});
+  CHECK(tickets.download()[0] == std::uint32_t{workgroups});
+  CHECK(signals.download()[0] == std::uint32_t{workgroups * waves});
   std::vector<int> expected;
   for (int i = 0; i < per_workgroup; ++i) expected.push_back(workgroups * (workgroups - 1) / 2 + workgroups * i);
   CHECK(total.download() == expected);

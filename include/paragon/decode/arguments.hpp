@@ -37,12 +37,18 @@ struct kernel_traits {
       std::conditional_t<fp8_element<KV> && (terms == 2 || splits<Target>), Target, typename Target::general>;
 };
 
+/// The workgroups that have come to a node of the tree over an item's parts.
+struct node_counters {
+  std::uint32_t tickets;
+  std::uint32_t states;  ///< signals that they have left theirs, one for each wave that has some of it
+};
+
 /// Where workgroups leave what others need: see `decode<Config>::workspace_size` for the layout.
 struct decode_scratch {
   const std::int64_t* unit_indptr;       ///< [requests + 1]: the plan
   const plan::request_lengths* lengths;  ///< [requests]
   const plan::start* starts;             ///< [workgroups]
-  std::uint32_t* arrivals;               ///< [tree_levels, workgroups, 2]: zero between launches
+  node_counters* arrivals;               ///< [tree_levels, workgroups, 2]: zero between launches
   float* states;                         ///< [workgroups, 2, state_floats]
 };
 

@@ -11,7 +11,7 @@ template <class Shape>
 PARAGON_DEVICE void combine_waves(running_state<Shape>& state, const wave_grid& grid, const wave_role& role,
                                   std::byte* shared) {
   constexpr int state_floats = Shape::state_registers * Shape::lanes::wave_size;
-  float* states = reinterpret_cast<float*>(shared + Shape::flag_bytes);
+  float* states = reinterpret_cast<float*>(shared + Shape::notes_bytes);
   const int places = grid.places(), at_once = Shape::states_handed(grid);
   PARAGON_UNROLL_BY(1)
   for (int half = grid.token() / 2; half > 0; half /= 2) {
@@ -28,44 +28,58 @@ PARAGON_DEVICE void combine_waves(running_state<Shape>& state, const wave_grid& 
   }
 }
 
+/// What a workgroup keeps in front of its shared memory about the items that its share cuts: the one it starts inside
+/// of, the one it ends inside of.
+struct workgroup_notes {
+  plan::joining items[2];
+  int last[2];  ///< whether this workgroup was the last one to come to its node
+};
+
 /// Partial states of items that are cut between workgroups. A workgroup's share cuts at most two items: the one it
 /// starts inside of (slot 0) and the one it ends inside of (slot 1), so memory is bounded by the number of workgroups.
 ///
-/// The workgroups of an item form a tree (plan/joining.hpp). Each leaves its state in its slot and arrives at its node
-/// (`hand_over`); the last to arrive merges the node's states in the order of the workgroups, and goes on as the node's
-/// first workgroup (`join`). Who that is does not matter for the result, and nobody waits: whether a workgroup was last
-/// it needs to know only when its share is done. Counters are left at zero.
+/// The workgroups of an item form a tree (plan/joining.hpp). Each takes a ticket at its node when it has seen its last
+/// token (`enlist`), while its waves still combine their states, and leaves the outcome in its slot (`hand_over`). The
+/// one with the last ticket merges the node's states in the order of the workgroups, and goes on as the node's first
+/// workgroup (`join`). Who that is does not matter for the result. It waits until the others' states are there, and for
+/// nothing else: they are running, since they have tickets, and wait for nobody. Counters are left at zero.
 template <class Shape> class partial_states {
   static constexpr int wave_size = Shape::lanes::wave_size;
   using wave = platform::wave_ops<wave_size>;
 
  public:
   PARAGON_DEVICE partial_states(const decode_scratch& scratch, const wave_grid& grid, const wave_role& role,
-                                const plan::joining& item)
-      : scratch_{scratch}, grid_{grid}, role_{role}, item_{item} {}
+                                workgroup_notes& notes, int end)
+      : scratch_{scratch},
+        grid_{grid},
+        role_{role},
+        item_{platform::uniform(notes.items[end])},
+        last_{notes.last[end]} {}
 
-  /// Leaves the workgroup's part, held by token wave 0. What one lane notes, in shared memory, is for the same lane's
-  /// `join`.
-  PARAGON_DEVICE void hand_over(const running_state<Shape>& state, std::uint32_t* note) const {
-    if (role_.token == 0) state.save(address(platform::workgroup()));
-    if (leaf().members() > 1) arrive(leaf(), 0, note);
+  /// In the workgroup's first lane: a ticket, to be noted before the barrier that precedes `hand_over`.
+  PARAGON_DEVICE std::uint32_t enlist() const { return platform::take_ticket(&counters(leaf(), 0).tickets); }
+  PARAGON_DEVICE void note(std::uint32_t ticket) const { note(leaf(), ticket); }
+
+  /// Leaves the workgroup's part, held by token wave 0.
+  PARAGON_DEVICE void hand_over(const running_state<Shape>& state) const {
+    leave(state, platform::workgroup(), counters(leaf(), 0));
   }
 
   /// True in the workgroup that ends up with the whole, in token wave 0.
-  PARAGON_DEVICE bool join(std::uint32_t* note, running_state<Shape>& state, std::byte* shared) const {
-    bool merged = false;
-    PARAGON_UNROLL_BY(1)
-    for (int step = 1, level = 0; step < item_.parts(); step *= item_.fan_in, ++level) {
-      const node n = level == 0 ? leaf() : root();
-      if (n.members() == 1) continue;
-      if (level > 0) arrive(n, level, note);
-      if (!is_last(note, n, level, shared)) return false;
-      gather(state, n, shared);
-      merged = true;
-      // The leaf's state is the root's part.
-      if (level == 0 && root().members() > 1 && role_.token == 0) state.save(address(item_.node));
-    }
-    return merged;
+  PARAGON_DEVICE bool join(running_state<Shape>& state, std::byte* shared) const {
+    if (last_ == 0) return false;
+    const bool has_root = item_.parts() > item_.fan_in;
+    const bool enlists = has_root && first_lane();
+    std::uint32_t ticket = 0;
+    if (enlists) ticket = platform::take_ticket(&counters(root(), 1).tickets);
+    gather(state, leaf(), 0, shared);
+    if (!has_root) return true;
+    if (enlists) note(root(), ticket);
+    platform::barrier();
+    leave(state, item_.node, counters(root(), 1));  // the leaf's state is the root's part
+    if (last_ == 0) return false;
+    gather(state, root(), 1, shared);
+    return true;
   }
 
  private:
@@ -84,29 +98,29 @@ template <class Shape> class partial_states {
   }
   PARAGON_DEVICE node root() const { return {item_.begin, item_.end, item_.fan_in}; }
 
-  PARAGON_DEVICE std::uint32_t* counter(const node& n, int level) const {
-    return scratch_.arrivals + (level * 2 * platform::workgroups() + slot(n.begin));
+  PARAGON_DEVICE node_counters& counters(const node& n, int level) const {
+    return scratch_.arrivals[level * 2 * platform::workgroups() + slot(n.begin)];
   }
-  /// One lane of the workgroup notes how many arrived before.
-  PARAGON_DEVICE void arrive(const node& n, int level, std::uint32_t* note) const {
-    platform::complete_stores();
-    platform::barrier();
-    if (wave::index() == 0 && wave::lane() == 0) *note = platform::arrive(counter(n, level));
-  }
-  /// True in all waves of the workgroup that arrived last.
-  PARAGON_DEVICE bool is_last(const std::uint32_t* note, const node& n, int level, std::byte* shared) const {
-    int* last = reinterpret_cast<int*>(shared);
-    platform::barrier();
-    if (wave::index() == 0 && wave::lane() == 0) {
-      *last = *note + 1 == static_cast<std::uint32_t>(n.members());
-      if (*last != 0) *counter(n, level) = 0;
-    }
-    platform::barrier();
-    return *last != 0;
+  static PARAGON_DEVICE bool first_lane() { return wave::index() == 0 && wave::lane() == 0; }
+  PARAGON_DEVICE void note(const node& n, std::uint32_t ticket) const {
+    last_ = ticket + 1 == static_cast<std::uint32_t>(n.members()) ? 1 : 0;
   }
 
-  /// The merged states of a node's workgroups in token wave 0.
-  PARAGON_DEVICE void gather(running_state<Shape>& state, const node& n, std::byte* shared) const {
+  /// Stores the state of a node's member, for whoever has the last ticket.
+  PARAGON_DEVICE void leave(const running_state<Shape>& state, int member, node_counters& of_node) const {
+    if (role_.token != 0) return;
+    state.save(address(member));
+    if (last_ == 0) platform::signal<wave>(&of_node.states);
+  }
+
+  /// The merged states of a node's workgroups in token wave 0, when the others have left theirs.
+  PARAGON_DEVICE void gather(running_state<Shape>& state, const node& n, int level, std::byte* shared) const {
+    if (first_lane()) {
+      node_counters& of_node = counters(n, level);
+      platform::await(&of_node.states, static_cast<std::uint32_t>((n.members() - 1) * grid_.places()));
+      of_node = {};
+    }
+    platform::barrier();
     const int step = n.step << grid_.token_bits;
     int member = n.begin + role_.token * n.step;
     state.clear();
@@ -133,6 +147,7 @@ template <class Shape> class partial_states {
   const wave_grid& grid_;
   const wave_role& role_;
   const plan::joining item_;
+  int& last_;
 };
 
 }  // namespace paragon

@@ -84,7 +84,7 @@ template <class Config> struct decode {
                                     .lengths = reinterpret_cast<paragon::plan::request_lengths*>(at(w, g.lengths)),
                                     .starts = reinterpret_cast<paragon::plan::start*>(at(w, g.starts)),
                                     .arrivals = static_cast<std::uint32_t*>(w.data),
-                                    .arrival_count = g.arrivals()};
+                                    .arrival_count = 2 * g.arrivals()};
     const int requests = g.batch.requests.count;
     return platform::launch<planner>(planner::launch_workgroups(requests, g.workgroups), planner::max_waves,
                                      planner::shared_bytes(requests), stream, values);
@@ -112,7 +112,7 @@ template <class Config> struct decode {
         .scratch = {.unit_indptr = reinterpret_cast<const std::int64_t*>(at(w, g.unit_indptr)),
                     .lengths = reinterpret_cast<const paragon::plan::request_lengths*>(at(w, g.lengths)),
                     .starts = reinterpret_cast<const paragon::plan::start*>(at(w, g.starts)),
-                    .arrivals = static_cast<std::uint32_t*>(w.data),
+                    .arrivals = static_cast<node_counters*>(w.data),
                     .states = reinterpret_cast<float*>(at(w, g.states))}};
     return platform::launch<Kernel>(g.workgroups, g.grid.waves(), g.shared_bytes, stream, values);
   }

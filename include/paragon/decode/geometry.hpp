@@ -78,7 +78,7 @@ status make_geometry(const plan::batch& batch, const platform::device_info& devi
 
   const auto workgroups = static_cast<std::size_t>(g.workgroups);
   const auto requests = static_cast<std::size_t>(batch.requests.count);
-  g.unit_indptr = aligned(static_cast<std::size_t>(g.arrivals()) * sizeof(std::uint32_t));
+  g.unit_indptr = aligned(static_cast<std::size_t>(g.arrivals()) * sizeof(node_counters));
   g.lengths = g.unit_indptr + aligned((requests + 1) * sizeof(std::int64_t));
   g.starts = g.lengths + aligned(requests * sizeof(plan::request_lengths));
   g.states = g.starts + aligned(workgroups * sizeof(plan::start));

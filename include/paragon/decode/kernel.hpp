@@ -25,6 +25,10 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
     platform::prefetch_arguments(a);
     const plan::start start = platform::uniform(platform::load_object(&my_start(a)));
     if (start.units.begin == start.units.end) return;
+    if (first_lane()) {
+      notes(shared).items[0] = start.items[0];
+      notes(shared).items[1] = start.items[1];
+    }
     if constexpr (shape::path == tile_path::shared)
       run_staged(a, start, shared);
     else
@@ -37,7 +41,16 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
   using item_type = item_view<Traits, shape>;
   using state_type = running_state<shape>;
   using softmax_type = online_softmax<Traits, shape>;
-
+  /// Of the item at an end of the share, whose place in its tree the first lane notes when the kernel starts.
+  static PARAGON_DEVICE partial_states<shape> parts(const arguments& a, const wave_role& role, std::byte* shared,
+                                                    int end) {
+    return {a.scratch, a.grid, role, notes(shared), end};
+  }
+  static PARAGON_DEVICE bool first_lane() { return wave::index() == 0 && wave::lane() == 0; }
+  static PARAGON_DEVICE workgroup_notes& notes(std::byte* shared) {
+    static_assert(sizeof(workgroup_notes) <= shape::notes_bytes);
+    return *reinterpret_cast<workgroup_notes*>(shared);
+  }
   static PARAGON_DEVICE wave_role my_role(const arguments& a) { return shape::role(a.grid, wave::index()); }
   static PARAGON_DEVICE const plan::start& my_start(const arguments& a) {
     return a.scratch.starts[platform::workgroup()];
@@ -53,7 +66,6 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
   /// Nothing is kept across a segment that can be had again: on AMD these values fill scalar registers.
   static PARAGON_DEVICE void run_loaded(const arguments& a, const plan::start& start, std::byte* shared) {
     int segments = 1;
-    plan::joining item{};
     plan::share rest = start.units;
     plan::segment s = start.first;
     plan::request_lengths lengths = start.lengths;
@@ -62,12 +74,12 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
       const bool more = rest.begin < rest.end;
       state_type state;
       attend_loaded(platform::refetch(a), s, lengths, shared, state);
-      item = finish(platform::refetch(a), s, more ? 0 : 1, shared, state);
+      finish(platform::refetch(a), s, more ? 0 : 1, shared, state);
       if (!more) break;
       s = next_segment(platform::refetch(a), s.request, rest);
       lengths = lengths_of(platform::refetch(a), s);
     }
-    join(platform::refetch(a), s, item, segments == 1, shared);
+    join(platform::refetch(a), s, segments == 1, shared);
   }
 
   /// A segment's first tile is under way while the segment before it is finished.
@@ -81,7 +93,6 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
     query_tile<Traits, shape> query;
     begin_staged(item_type{a, s, role, lengths}, s, role, query, tile);
     int segments = 1;
-    plan::joining item{};
     for (;; ++segments) {
       state_type state;
       attend_staged(item_type{a, s, role, lengths}, s, role, query, tile, state);
@@ -93,51 +104,44 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
         lengths = lengths_of(a, next);
         begin_staged(item_type{a, next, role, lengths}, next, role, query, tile);
       }
-      item = finish(a, s, more ? 0 : 1, shared, state);
+      finish(a, s, more ? 0 : 1, shared, state);
       if (!more) break;
       s = next;
     }
-    join(a, s, item, segments == 1, shared);
+    join(a, s, segments == 1, shared);
   }
 
   /// Writes an item, or hands over the workgroup's part of one that is cut: only the item that the share starts inside
-  /// of (end 0) and the one that it ends inside of (end 1) can be. How many arrived there before is noted in shared
-  /// memory, behind the flag.
-  static PARAGON_DEVICE plan::joining finish(const arguments& a, const plan::segment& s, int end, std::byte* shared,
-                                             state_type& state) {
+  /// of (end 0) and the one that it ends inside of (end 1) can be.
+  static PARAGON_DEVICE void finish(const arguments& a, const plan::segment& s, int end, std::byte* shared,
+                                    state_type& state) {
     const wave_role role = my_role(a);
-    const plan::joining asked_for = platform::load_object(my_start(a).items + end);  // comes while waves combine
+    const bool enlists = !s.covers_item() && first_lane();
+    std::uint32_t ticket = 0;
+    if (enlists) ticket = parts(a, role, shared, end).enlist();  // comes while waves combine
     combine_waves(state, a.grid, role, shared);
-    const plan::joining item = platform::uniform(asked_for);
-    if (s.covers_item())
+    if (s.covers_item()) {
       write(a, s, role, state);
-    else
-      partial_states<shape>{a.scratch, a.grid, role, item}.hand_over(state, note(shared, end));
-    return item;
+      return;
+    }
+    if (enlists) parts(a, role, shared, end).note(ticket);
+    platform::barrier();
+    parts(a, role, shared, end).hand_over(state);
   }
 
-  /// Finishes the items of which this workgroup's part was the last to arrive. `last` is the share's last segment,
-  /// `only` whether it is the first one, too.
-  static PARAGON_DEVICE void join(const arguments& a, const plan::segment& last, const plan::joining& last_item,
-                                  bool only, std::byte* shared) {
+  /// Finishes the items of which this workgroup has the last ticket. `last` is the share's last segment, `only` whether
+  /// it is the first one, too.
+  static PARAGON_DEVICE void join(const arguments& a, const plan::segment& last, bool only, std::byte* shared) {
     PARAGON_UNROLL_BY(1)
     for (int end = only ? 1 : 0; end < 2; ++end) {
-      const wave_role role = my_role(platform::refetch(a));
       plan::segment s = last;
-      plan::joining item = last_item;
-      if (end == 0) {
-        const plan::start& start = my_start(platform::refetch(a));
-        s = start.first;
-        item = platform::uniform(platform::load_object(start.items));
-      }
+      if (end == 0) s = my_start(platform::refetch(a)).first;
       if (s.covers_item()) continue;
-      const partial_states<shape> parts{a.scratch, a.grid, role, item};
+      const wave_role role = my_role(platform::refetch(a));
       state_type state;
-      if (parts.join(note(shared, end), state, shared)) write(platform::refetch(a), s, role, state);
+      if (parts(platform::refetch(a), role, shared, end).join(state, shared))
+        write(platform::refetch(a), s, role, state);
     }
-  }
-  static PARAGON_DEVICE std::uint32_t* note(std::byte* shared, int end) {
-    return reinterpret_cast<std::uint32_t*>(shared) + (1 + end);
   }
 
   static PARAGON_DEVICE void write(const arguments& a, const plan::segment& s, const wave_role& role,
@@ -280,7 +284,7 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
       query.set();
     } else {
       platform::barrier();  // the last segment's states have been read
-      query.load(item, shared + shape::flag_bytes + role.column * shape::query_bytes,
+      query.load(item, shared + shape::notes_bytes + role.column * shape::query_bytes,
                  role.token == 0 && role.slice == 0);
       platform::barrier();
     }

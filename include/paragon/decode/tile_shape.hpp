@@ -154,7 +154,7 @@ struct tile_shape {
                                                               int{sizeof(element)};  ///< per column wave
   /// Shared memory in front of all else. A whole line, so that stages begin at lines: a copy whose row crosses one is
   /// fetched in pieces.
-  static constexpr int flag_bytes = 128;
+  static constexpr int notes_bytes = 128;
 
   /// Waves that a compute unit is to hold: bounds the registers of each.
   static constexpr int resident_waves =
@@ -171,7 +171,7 @@ struct tile_shape {
       path == tile_path::shared && resident_waves == 16 && stages * stage_bytes <= 8 * 1024 ? 8 : 4;
   static constexpr int max_waves = path == tile_path::shared ? usual_waves : 8;
   static constexpr int max_column_waves = std::min(
-      max_waves / slices, query_bytes == 0 ? max_waves : (Target::lds_bytes - flag_bytes) / std::max(query_bytes, 1));
+      max_waves / slices, query_bytes == 0 ? max_waves : (Target::lds_bytes - notes_bytes) / std::max(query_bytes, 1));
 
   /// Neighbouring heads up to 256 bytes of a token are enough for DRAM; more of them make more partial states of fewer
   /// tokens each.
@@ -202,7 +202,7 @@ struct tile_shape {
   static constexpr int merged_at_once = Target::counts_loads && column_blocks == 1 ? 2 : 1;
   /// States that waves hand each other at a time: so many that shared memory holds the waves of a compute unit.
   static PARAGON_HD constexpr int states_handed(const wave_grid& g) {
-    constexpr int room = (Target::lds_bytes * usual_waves / resident_waves - flag_bytes) / state_bytes;
+    constexpr int room = (Target::lds_bytes * usual_waves / resident_waves - notes_bytes) / state_bytes;
     const int all = g.token() / 2 * g.places();
     return path != tile_path::rolling || all < room ? all : room > 1 ? room : 1;
   }
@@ -211,7 +211,7 @@ struct tile_shape {
   static PARAGON_HD constexpr int ring_offset(const wave_grid& g) {
     const int states = states_handed(g) * state_bytes;
     const int queries = g.column * query_bytes;
-    return flag_bytes + (queries > states ? queries : states);
+    return notes_bytes + (queries > states ? queries : states);
   }
   static constexpr std::size_t shared_bytes(const wave_grid& g) {
     const int ring = path == tile_path::shared ? g.waves() * stages * stage_bytes : 0;

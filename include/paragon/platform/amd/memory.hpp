@@ -67,25 +67,22 @@ template <class Arguments> PARAGON_DEVICE void prefetch_arguments(const Argument
   for (const int word : of_line) asm volatile("" ::"s"(word));
 }
 
-PARAGON_DEVICE void complete_stores() {
-#if defined(__gfx942__) || defined(__gfx950__)
-  // A release at agent scope would write the whole cache back here.
-  __builtin_amdgcn_fence(__ATOMIC_RELEASE, "workgroup");
-  __builtin_amdgcn_s_waitcnt(amd::wait_for_vector_memory);
-#else
-  __builtin_amdgcn_fence(__ATOMIC_RELEASE, "agent");
-#endif
+PARAGON_DEVICE std::uint32_t take_ticket(std::uint32_t* counter) {
+  return __hip_atomic_fetch_add(counter, 1u, __ATOMIC_RELAXED, __HIP_MEMORY_SCOPE_AGENT);
 }
 
-PARAGON_DEVICE std::uint32_t arrive(std::uint32_t* counter) {
+template <class Wave> PARAGON_DEVICE void signal(std::uint32_t* counter) {
   __builtin_amdgcn_fence(__ATOMIC_RELEASE, "agent");
 #if defined(__gfx942__) || defined(__gfx950__)
   // Clang up to version 22 lets the counter be raised before the cache is written back to where the other dies see it.
   __builtin_amdgcn_s_waitcnt(amd::wait_for_vector_memory);
 #endif
-  const std::uint32_t before = __hip_atomic_fetch_add(counter, 1u, __ATOMIC_RELAXED, __HIP_MEMORY_SCOPE_AGENT);
+  if (Wave::lane() == 0) __hip_atomic_fetch_add(counter, 1u, __ATOMIC_RELAXED, __HIP_MEMORY_SCOPE_AGENT);
+}
+
+PARAGON_DEVICE void await(std::uint32_t* counter, std::uint32_t signals) {
+  while (__hip_atomic_load(counter, __ATOMIC_RELAXED, __HIP_MEMORY_SCOPE_AGENT) != signals) __builtin_amdgcn_s_sleep(1);
   __builtin_amdgcn_fence(__ATOMIC_ACQUIRE, "agent");
-  return before;
 }
 
 PARAGON_DEVICE void atomic_max(float* target, float value) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <thread>
 
 #include "paragon/platform/host/workgroup.hpp"
 #include "paragon/platform/macros.hpp"
@@ -75,15 +76,23 @@ template <class Arguments> PARAGON_DEVICE const Arguments& refetch(const Argumen
 /// where they always are.
 template <class Arguments> PARAGON_DEVICE void prefetch_arguments(const Arguments&) {}
 
-/// Waits until what the wave has stored to global memory is where an `arrive` of another wave can vouch for it. A
-/// barrier does not: the workgroup itself sees stores that are still under way.
-PARAGON_DEVICE void complete_stores() {}
+/// Adds one to a counter that all workgroups share and returns the value before. It orders nothing else.
+PARAGON_DEVICE std::uint32_t take_ticket(std::uint32_t* counter) {
+  return std::atomic_ref<std::uint32_t>(*counter).fetch_add(1, std::memory_order_relaxed);
+}
 
-/// Adds one to a counter that all workgroups share and returns the value before. What the calling lane wrote to memory
-/// before is visible to whoever arrives later, and what earlier arrivers wrote is visible to the calling lane after it.
-/// In one lane, after `complete_stores` in all waves and a barrier, it stands for the whole workgroup.
-PARAGON_DEVICE std::uint32_t arrive(std::uint32_t* counter) {
-  return std::atomic_ref<std::uint32_t>(*counter).fetch_add(1, std::memory_order_acq_rel);
+/// Adds one to a counter for the wave, all of whose lanes call it: whoever awaits that sees what they wrote before.
+template <class Wave> PARAGON_DEVICE void signal(std::uint32_t* counter) {
+  Wave::converge();
+  if (Wave::lane() == 0) std::atomic_ref<std::uint32_t>(*counter).fetch_add(1, std::memory_order_release);
+}
+
+/// Returns in the calling lane when `signals` signals have come; what the signalling waves wrote before is visible to
+/// it then, and behind a barrier to its workgroup. Precondition: those who have not signalled yet are running, and do
+/// so without waiting for another workgroup.
+PARAGON_DEVICE void await(std::uint32_t* counter, std::uint32_t signals) {
+  const std::atomic_ref<std::uint32_t> seen(*counter);
+  while (seen.load(std::memory_order_acquire) != signals) std::this_thread::yield();
 }
 
 /// Raises `*target` to `value` if that is greater, atomically among all lanes of the device. NaN counts as greater than

@@ -86,13 +86,22 @@ template <int Bytes> PARAGON_DEVICE void store(void* address, words<Bytes> value
 template <class Arguments> PARAGON_DEVICE const Arguments& refetch(const Arguments& arguments) { return arguments; }
 template <class Arguments> PARAGON_DEVICE void prefetch_arguments(const Arguments&) {}
 
-/// Barriers order stores for whoever comes after a release.
-PARAGON_DEVICE void complete_stores() {}
-
-PARAGON_DEVICE std::uint32_t arrive(std::uint32_t* counter) {
+PARAGON_DEVICE std::uint32_t take_ticket(std::uint32_t* counter) {
   std::uint32_t before;
-  asm volatile("atom.add.acq_rel.gpu.global.u32 %0, [%1], 1;" : "=r"(before) : "l"(counter) : "memory");
+  asm volatile("atom.add.relaxed.gpu.global.u32 %0, [%1], 1;" : "=r"(before) : "l"(counter));
   return before;
+}
+
+template <class Wave> PARAGON_DEVICE void signal(std::uint32_t* counter) {
+  Wave::converge();
+  if (Wave::lane() == 0) asm volatile("red.add.release.gpu.global.u32 [%0], 1;" : : "l"(counter) : "memory");
+}
+
+PARAGON_DEVICE void await(std::uint32_t* counter, std::uint32_t signals) {
+  std::uint32_t seen;
+  do {
+    asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(seen) : "l"(counter) : "memory");
+  } while (seen != signals);
 }
 
 PARAGON_DEVICE void atomic_max(float* target, float value) {
