@@ -139,12 +139,22 @@ MUTATIONS = [
     ),
     Mutation(
         "counter-not-reset",
-        "The counter of arrivals is not zero again after a launch.",
+        "The counters of a node are not zero again after a launch.",
         "decode/combine.hpp",
-        "      if (*last != 0) *counter(n, level) = 0;\n",
+        "      of_node = {};\n",
         "",
         "decode/merge_split",
         "two runs give the same bits",
+    ),
+    Mutation(
+        "state-not-awaited",
+        "Who has the last ticket does not wait for what the others signal.",
+        "platform/amd/memory.hpp",
+        "  while (__hip_atomic_load(counter, __ATOMIC_RELAXED, __HIP_MEMORY_SCOPE_AGENT) != signals)"
+        " __builtin_amdgcn_s_sleep(1);\n",
+        "",
+        "platform/wave",
+        "one workgroup has the last ticket*",
     ),
     Mutation(
         "share-one-tile-short",

@@ -207,7 +207,7 @@ TEST_CASE_TEMPLATE("a barrier lets waves read each other's shared memory", Targe
 }
 
 // Every workgroup writes a partial sum from all its lanes; whoever has the last ticket waits for the others' sums and
-// adds them all up.
+// adds them all up. The first takes its time, so that there is something to wait for.
 template <class Target> struct ticket_kernel {
   struct arguments {
     std::uint32_t* tickets;
@@ -229,7 +229,10 @@ template <class Target> struct ticket_kernel {
       const auto before = platform::take_ticket(arguments.tickets);
       *is_last = before + 1 == static_cast<std::uint32_t>(platform::workgroups()) ? 1 : 0;
       arguments.lasts[platform::workgroup()] = *is_last;
+      if (platform::workgroup() == 0)
+        for (int i = 0; i < 1 << 16; ++i) platform::take_ticket(arguments.tickets + 1);
     }
+    platform::barrier();
     arguments.partial[platform::workgroup() * per_workgroup + self] = platform::workgroup() + self;
     platform::signal<wave>(arguments.signals);
     platform::barrier();
@@ -248,11 +251,10 @@ TEST_CASE_TEMPLATE("one workgroup has the last ticket; it sees what all wrote wh
   if (!runs_here<Target>()) return;
   constexpr int workgroups = 200, waves = 2;
   constexpr int per_workgroup = waves * Target::wave_size;
-  device_buffer<std::uint32_t> tickets(std::vector<std::uint32_t>{0}), signals(std::vector<std::uint32_t>{0});
+  device_buffer<std::uint32_t> tickets(std::vector<std::uint32_t>{0, 0}), signals(std::vector<std::uint32_t>{0});
   device_buffer<int> partial(size(workgroups * per_workgroup)), total(size(per_workgroup)), lasts(size(workgroups));
-  run_kernel<ticket_kernel<Target>>(
-      workgroups, waves, sizeof(int),
-      {tickets.data(), signals.data(), partial.data(), total.data(), lasts.data()});
+  run_kernel<ticket_kernel<Target>>(workgroups, waves, sizeof(int),
+                                    {tickets.data(), signals.data(), partial.data(), total.data(), lasts.data()});
   const std::vector<int> who = lasts.download();
   CHECK(std::accumulate(who.begin(), who.end(), 0) == 1);
   CHECK(tickets.download()[0] == std::uint32_t{workgroups});

@@ -88,8 +88,7 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
     plan::share rest = start.units;
     plan::segment s = start.first;
     plan::request_lengths lengths = start.lengths;
-    staged_tile<Traits, shape> tile{shared + shape::ring_offset(a.grid) +
-                                    wave::index() * (shape::stages * shape::stage_bytes)};
+    staged_tile<Traits, shape> tile{shared + shape::ring_offset(a.grid) + wave::index() * shape::staged_bytes};
     query_tile<Traits, shape> query;
     begin_staged(item_type{a, s, role, lengths}, s, role, query, tile);
     int segments = 1;

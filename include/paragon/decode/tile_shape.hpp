@@ -101,6 +101,7 @@ struct tile_shape {
   static constexpr int value_pieces = ValueDim * bytes / 16;
   static constexpr int stages = 2;
   static constexpr int stage_bytes = 16 * 16 * (key_pieces + value_pieces);
+  static constexpr int staged_bytes = stages * stage_bytes;  ///< per wave
 
  private:
   // 32-bit registers per lane, by what they hold.
@@ -122,10 +123,12 @@ struct tile_shape {
   static constexpr bool fits(int sub_tiles, int budget) {
     return fits_without_query(sub_tiles, budget - query_registers);
   }
-  /// Copies move 16 bytes. 16-bit elements gain nothing from them (docs/performance.md).
-  static constexpr bool stages_fit = platform::async_copies<Target>::available && bytes == 1 && HeadDim % 16 == 0 &&
+  /// Copies move 16 bytes. 16-bit elements gain by them where 16 waves find room, or where registers have none for a
+  /// second tile; in between, registers are as good (docs/performance.md).
+  static constexpr bool stages_fit = platform::async_copies<Target>::available && HeadDim % 16 == 0 &&
                                      ValueDim % 16 == 0 && slices == 1 && sum_registers + query_registers <= 128 &&
-                                     stages * stage_bytes <= 16 * 1024;
+                                     staged_bytes <= 32 * 1024 &&
+                                     (bytes == 1 || staged_bytes <= 8 * 1024 || !fits(1, 192));
 
  public:
   /// The limits leave room, of 256 registers, for all that a loop has besides: where they are, no kernel spills. Where
@@ -166,9 +169,11 @@ struct tile_shape {
   static constexpr bool query_beside_keys =
       query_in_registers &&
       key_blocks * key_run * (2 * column_blocks + sub_tiles * bytes) / 4 <= (resident_waves == 16 ? 48 : 96);
-  /// Eight waves where shared memory has room: the larger the workgroups, the fewer partial states there are to join.
-  static constexpr int usual_waves =
-      path == tile_path::shared && resident_waves == 16 && stages * stage_bytes <= 8 * 1024 ? 8 : 4;
+  /// As many as shared memory has room for: the larger the workgroups, the fewer partial states there are to join.
+  static constexpr int usual_waves = path != tile_path::shared                          ? 4
+                                     : resident_waves == 16 && staged_bytes <= 8 * 1024 ? 8
+                                     : staged_bytes <= 16 * 1024                        ? 4
+                                                                                        : 2;
   static constexpr int max_waves = path == tile_path::shared ? usual_waves : 8;
   static constexpr int max_column_waves = std::min(
       max_waves / slices, query_bytes == 0 ? max_waves : (Target::lds_bytes - notes_bytes) / std::max(query_bytes, 1));
@@ -214,7 +219,7 @@ struct tile_shape {
     return notes_bytes + (queries > states ? queries : states);
   }
   static constexpr std::size_t shared_bytes(const wave_grid& g) {
-    const int ring = path == tile_path::shared ? g.waves() * stages * stage_bytes : 0;
+    const int ring = path == tile_path::shared ? g.waves() * staged_bytes : 0;
     return static_cast<std::size_t>(ring_offset(g) + ring);
   }
 };
