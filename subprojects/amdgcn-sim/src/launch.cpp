@@ -175,7 +175,8 @@ void Launch::run_groups(std::vector<u64>& counts) {
         active.erase(active.begin() + std::ptrdiff_t(i));
         stuck = false;
       } else {
-        stuck = stuck && active[i++]->rounds > waiting_rounds;
+        stuck = stuck && active[i]->rounds > waiting_rounds;
+        ++i;
       }
     }
     if (stuck && more && active.size() < most_resident)

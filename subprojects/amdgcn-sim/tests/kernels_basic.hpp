@@ -150,6 +150,18 @@ KERNEL(64) spin(unsigned* flags, unsigned* o) {  // each workgroup waits for the
   }
 }
 
+KERNEL(64) relay(unsigned* flags) {  // the last workgroup lets the others end one after the other
+  const unsigned last = 2;
+  if (bid() < last) {
+    while (__hip_atomic_load(&flags[bid()], __ATOMIC_ACQUIRE, __HIP_MEMORY_SCOPE_AGENT) == 0) __builtin_amdgcn_s_sleep(1);
+    return;
+  }
+  for (unsigned i = 0; i < last; i++) {
+    __hip_atomic_store(&flags[i], 1u, __ATOMIC_RELEASE, __HIP_MEMORY_SCOPE_AGENT);
+    __builtin_amdgcn_s_sleep(1);
+  }
+}
+
 KERNEL(256) bytes(const unsigned char* a, unsigned char* o, const short* s, short* so, const f4* v, f4* vo) {
   int i = tid();
   o[i] = a[i] + a[255 - i];

@@ -80,6 +80,14 @@ void spinning() {
   report("spin on later workgroups", ok);
 }
 
+void relay() {
+  Vec<unsigned> f(2);
+  setenv("AMDGCN_SIM_THREADS", "1", 1);
+  bool ok = launch("relay", {3}, {64}, args(f.data()));
+  unsetenv("AMDGCN_SIM_THREADS");
+  report("one of those that spin ends before the others", ok);
+}
+
 void small_elements() {
   Vec<uint8_t> a(256), o(256);
   Vec<short> s(256), so(256);
@@ -192,6 +200,7 @@ void test_basic() {
   calls();
   flat_pointers();
   spinning();
+  relay();
   small_elements();
   buffer_bounds();
   direct_loads();
