@@ -44,6 +44,7 @@ struct batch {
   int tile_bits;    ///< tiles have 2^tile_bits tokens
   int rows_per_pass;
   int heads_per_pass;
+  int joined_at_once;  ///< partial states that a workgroup merges side by side
 
   PARAGON_HD request_lengths lengths(int r) const {
     const std::int64_t pages = std::int64_t{requests.kv_indptr[r + 1]} - requests.kv_indptr[r];
@@ -83,7 +84,7 @@ struct batch {
     const int most = units >= workgroups ? workgroups : units > 1 ? static_cast<int>(units) : 1;
     const request_extent size = extent(lengths(0));
     const std::int64_t items = std::int64_t{requests.count} * size.row_blocks * head_groups;
-    return alike && items > 0 ? plan::sharing(items, size.tiles, most) : most;
+    return alike && items > 0 ? plan::sharing(items, size.tiles, most, joined_at_once) : most;
   }
 
   /// The segment that starts at `rest.begin`, which lies in `request` or a later one. `lengths_of(r)` is `lengths(r)`,

@@ -12,8 +12,7 @@ inline constexpr int tree_levels = 2;
 /// Parts that join at a node of the tree over an item's parts: all of them if they are few, since a level costs more
 /// than a dozen members of a node do; the square root of their number otherwise.
 PARAGON_HD constexpr int fan_in_of(int parts) {
-  constexpr int few = 32;
-  if (parts <= few) return few;
+  if (parts <= most_joined) return most_joined;
   int root = 6;
   while (root * root < parts) ++root;
   return root;

@@ -153,7 +153,8 @@ KERNEL(64) spin(unsigned* flags, unsigned* o) {  // each workgroup waits for the
 KERNEL(64) relay(unsigned* flags) {  // the last workgroup lets the others end one after the other
   const unsigned last = 2;
   if (bid() < last) {
-    while (__hip_atomic_load(&flags[bid()], __ATOMIC_ACQUIRE, __HIP_MEMORY_SCOPE_AGENT) == 0) __builtin_amdgcn_s_sleep(1);
+    while (__hip_atomic_load(&flags[bid()], __ATOMIC_ACQUIRE, __HIP_MEMORY_SCOPE_AGENT) == 0)
+      __builtin_amdgcn_s_sleep(1);
     return;
   }
   for (unsigned i = 0; i < last; i++) {
