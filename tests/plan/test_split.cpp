@@ -213,10 +213,10 @@ TEST_CASE("a batch of equal items is shared so that shares end where items do") 
 }
 
 TEST_CASE("a short item is cut into no more parts than are worth their joining") {
-  CHECK(plan::sharing(1, 8, 264, 8) == 8);    // a tile each
+  CHECK(plan::sharing(1, 8, 8, 8) == 8);      // a tile each
   CHECK(plan::sharing(4, 16, 264, 4) == 32);  // two tiles each
   CHECK(plan::sharing(4, 32, 264, 2) == 32);  // four, since parts are joined two at a time
-  CHECK(plan::sharing(1, 1, 264, 1) == 1);
+  CHECK(plan::sharing(1, 1, 1, 1) == 1);
   // Tiles and parts one after the other, a part at two thirds of a tile: within a third of the fewest.
   const auto time = [](int tiles, int parts, int at_once) {
     return (tiles + parts - 1) / parts * 3 + (parts == 1 ? 0 : (parts + at_once - 1) / at_once * 2);
