@@ -41,7 +41,8 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
   using item_type = item_view<Traits, shape>;
   using state_type = running_state<shape>;
   using softmax_type = online_softmax<Traits, shape>;
-  /// Of the item at an end of the share, whose place in its tree the first lane notes when the kernel starts.
+
+  /// The partial states of the item at an end of the share, whose tree the first lane notes when the kernel starts.
   static PARAGON_DEVICE partial_states<shape> parts(const arguments& a, const wave_role& role, std::byte* shared,
                                                     int end) {
     return {a.scratch, a.grid, role, notes(shared), end};
@@ -51,6 +52,7 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
     static_assert(sizeof(workgroup_notes) <= shape::notes_bytes);
     return *reinterpret_cast<workgroup_notes*>(shared);
   }
+
   static PARAGON_DEVICE wave_role my_role(const arguments& a) { return shape::role(a.grid, wave::index()); }
   static PARAGON_DEVICE const plan::start& my_start(const arguments& a) {
     return a.scratch.starts[platform::workgroup()];

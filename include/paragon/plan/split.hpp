@@ -40,12 +40,13 @@ PARAGON_HD constexpr int owner_of(std::int64_t units, int workgroups, std::int64
   return static_cast<int>(quotient((unit + 1) * workgroups - 1, units));
 }
 
-/// The most parts of an item that are joined at once; more of them form a tree of two levels (joining.hpp).
+/// The most parts of an item that one workgroup joins; more of them form a tree of two levels (joining.hpp).
 inline constexpr int most_joined = 32;
 
-/// How many parts a short item of `tiles` tiles is cut into, at most: the more parts, the fewer tiles are attended to
-/// one after the other, and the more parts are joined so, `at_once` of them at a time. A part takes two thirds of the
-/// time of a tile (docs/performance.md), so the sum of both is least near the root of 3/2 tiles * at_once.
+/// How many of the `parts` that an item of `tiles` tiles could be cut into are worth it. The more there are, the fewer
+/// tiles are attended to one after the other, and the more parts are joined so, `at_once` of them at a time. A part
+/// takes two thirds of the time of a tile (H100, docs/performance.md), so the sum of both is least near the root of
+/// 3/2 tiles * at_once. Trees of two levels are left alone: their items are long.
 PARAGON_HD constexpr int parts_worthwhile(int tiles, int parts, int at_once) {
   if (parts > most_joined) return parts;
   while (2 * parts * parts > std::int64_t{3} * tiles * at_once) parts = (parts + 1) / 2;
