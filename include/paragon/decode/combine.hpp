@@ -56,6 +56,9 @@ template <class Shape> class partial_states {
         item_{platform::uniform(notes.items[end])},
         last_{notes.last[end]} {}
 
+  /// Whether the calling lane is the one that keeps the workgroup's notes.
+  static PARAGON_DEVICE bool first_lane() { return wave::index() == 0 && wave::lane() == 0; }
+
   /// In the workgroup's first lane: a ticket, to be noted before the barrier that precedes `hand_over`.
   PARAGON_DEVICE std::uint32_t enlist() const { return platform::take_ticket(&counters(leaf(), 0).tickets); }
   PARAGON_DEVICE void note(std::uint32_t ticket) const { note(leaf(), ticket); }
@@ -101,7 +104,6 @@ template <class Shape> class partial_states {
   PARAGON_DEVICE node_counters& counters(const node& n, int level) const {
     return scratch_.arrivals[level * 2 * platform::workgroups() + slot(n.begin)];
   }
-  static PARAGON_DEVICE bool first_lane() { return wave::index() == 0 && wave::lane() == 0; }
   PARAGON_DEVICE void note(const node& n, std::uint32_t ticket) const {
     last_ = ticket + 1 == static_cast<std::uint32_t>(n.members()) ? 1 : 0;
   }

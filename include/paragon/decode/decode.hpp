@@ -84,7 +84,7 @@ template <class Config> struct decode {
                                     .lengths = reinterpret_cast<paragon::plan::request_lengths*>(at(w, g.lengths)),
                                     .starts = reinterpret_cast<paragon::plan::start*>(at(w, g.starts)),
                                     .arrivals = static_cast<std::uint32_t*>(w.data),
-                                    .arrival_count = 2 * g.arrivals()};
+                                    .arrival_count = g.arrivals()};
     const int requests = g.batch.requests.count;
     return platform::launch<planner>(planner::launch_workgroups(requests, g.workgroups), planner::max_waves,
                                      planner::shared_bytes(requests), stream, values);

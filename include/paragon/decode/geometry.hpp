@@ -30,7 +30,11 @@ struct decode_geometry {
   std::size_t states;
   std::size_t total;
 
-  int arrivals() const { return plan::tree_levels * 2 * workgroups; }
+  /// Words of the nodes' counters.
+  int arrivals() const {
+    constexpr int words = sizeof(node_counters) / sizeof(std::uint32_t);
+    return words * plan::tree_levels * 2 * workgroups;
+  }
 };
 
 /// Calls f.operator()<Kernel>() with the kernel for `rows` query rows on devices of `Target`. More of them than a
@@ -80,7 +84,7 @@ status make_geometry(const plan::batch& batch, const platform::device_info& devi
 
   const auto workgroups = static_cast<std::size_t>(g.workgroups);
   const auto requests = static_cast<std::size_t>(batch.requests.count);
-  g.unit_indptr = aligned(static_cast<std::size_t>(g.arrivals()) * sizeof(node_counters));
+  g.unit_indptr = aligned(static_cast<std::size_t>(g.arrivals()) * sizeof(std::uint32_t));
   g.lengths = g.unit_indptr + aligned((requests + 1) * sizeof(std::int64_t));
   g.starts = g.lengths + aligned(requests * sizeof(plan::request_lengths));
   g.states = g.starts + aligned(workgroups * sizeof(plan::start));

@@ -25,7 +25,7 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
     platform::prefetch_arguments(a);
     const plan::start start = platform::uniform(platform::load_object(&my_start(a)));
     if (start.units.begin == start.units.end) return;
-    if (first_lane()) {
+    if (partial_states<shape>::first_lane()) {
       notes(shared).items[0] = start.items[0];
       notes(shared).items[1] = start.items[1];
     }
@@ -47,7 +47,6 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
                                                     int end) {
     return {a.scratch, a.grid, role, notes(shared), end};
   }
-  static PARAGON_DEVICE bool first_lane() { return wave::index() == 0 && wave::lane() == 0; }
   static PARAGON_DEVICE workgroup_notes& notes(std::byte* shared) {
     static_assert(sizeof(workgroup_notes) <= shape::notes_bytes);
     return *reinterpret_cast<workgroup_notes*>(shared);
@@ -117,7 +116,7 @@ template <class Traits, class Target, int ColumnBlocks> struct decode_kernel {
   static PARAGON_DEVICE void finish(const arguments& a, const plan::segment& s, int end, std::byte* shared,
                                     state_type& state) {
     const wave_role role = my_role(a);
-    const bool enlists = !s.covers_item() && first_lane();
+    const bool enlists = !s.covers_item() && partial_states<shape>::first_lane();
     std::uint32_t ticket = 0;
     if (enlists) ticket = parts(a, role, shared, end).enlist();  // comes while waves combine
     combine_waves(state, a.grid, role, shared);
