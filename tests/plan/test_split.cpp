@@ -184,52 +184,11 @@ struct tables {
             .tile_bits = 3,
             .rows_per_pass = 4,
             .heads_per_pass = 1,
-            .joined_at_once = 4};
+            .costs = {.at_once = 4, .level_time = 18}};
   }
 };
 
 }  // namespace
-
-TEST_CASE("a batch of equal items is shared so that shares end where items do") {
-  CHECK(plan::sharing(32, 64, 264, 4) == 256);    // eight shares to an item
-  CHECK(plan::sharing(256, 64, 264, 4) == 256);   // an item each
-  CHECK(plan::sharing(1024, 16, 264, 4) == 256);  // four items each
-  CHECK(plan::sharing(264, 1, 264, 4) == 264);
-  CHECK(plan::sharing(4, 256, 264, 4) == 264);   // 66 shares to an item
-  CHECK(plan::sharing(150, 64, 264, 4) == 264);  // 150 would leave too many idle
-  CHECK(plan::sharing(265, 64, 264, 4) == 264);
-  for (int items : {1, 8, 60, 128, 250, 512, 1000}) {
-    CAPTURE(items);
-    const int tiles = 40, workgroups = 256, sharing = plan::sharing(items, tiles, workgroups, 4);
-    const std::int64_t units = std::int64_t{items} * tiles;
-    REQUIRE(sharing <= workgroups);
-    if (sharing == workgroups && sharing % items != 0 && items % sharing != 0) continue;
-    for (int w = 0; w < sharing; ++w) {
-      const plan::share share = plan::share_of(units, sharing, w);
-      const bool one_item = share.begin / tiles == (share.end - 1) / tiles;
-      REQUIRE((one_item || (share.begin % tiles == 0 && share.end % tiles == 0)));
-    }
-  }
-}
-
-TEST_CASE("a short item is cut into no more parts than are worth their joining") {
-  CHECK(plan::sharing(1, 8, 8, 8) == 8);      // a tile each
-  CHECK(plan::sharing(4, 16, 264, 4) == 32);  // two tiles each
-  CHECK(plan::sharing(4, 32, 264, 2) == 32);  // four, since parts are joined two at a time
-  CHECK(plan::sharing(1, 1, 1, 1) == 1);
-  // Tiles and parts one after the other, a part at two thirds of a tile: within a third of the fewest.
-  const auto time = [](int tiles, int parts, int at_once) {
-    return (tiles + parts - 1) / parts * 3 + (parts == 1 ? 0 : (parts + at_once - 1) / at_once * 2);
-  };
-  for (int at_once : {1, 2, 4, 8})
-    for (int tiles = 1; tiles <= plan::most_joined; ++tiles) {
-      CAPTURE(at_once);
-      CAPTURE(tiles);
-      int least = time(tiles, 1, at_once);
-      for (int parts = 2; parts <= tiles; ++parts) least = std::min(least, time(tiles, parts, at_once));
-      CHECK(time(tiles, plan::parts_worthwhile(tiles, tiles, at_once), at_once) <= least + (least + 2) / 3);
-    }
-}
 
 TEST_CASE("lengths and units are read from the tables") {
   const tables t{.kv_indptr = {5, 8, 8, 9, 13}, .last = {2, 0, 4, 1}, .query_indptr = {}};

@@ -205,6 +205,8 @@ struct tile_shape {
   }
   /// Partial states from memory that a wave merges at a time: each costs a trip, unless there are registers for two.
   static constexpr int merged_at_once = Target::counts_loads && column_blocks == 1 ? 2 : 1;
+  /// Of a second level of joins, in quarters of a tile's time: the shorter that is, the more of them.
+  static constexpr int level_time = wave_tokens * (HeadDim + ValueDim) * bytes > 4096 ? 9 : 18;
   /// States that waves hand each other at a time: so many that shared memory holds the waves of a compute unit.
   static PARAGON_HD constexpr int states_handed(const wave_grid& g) {
     constexpr int room = (Target::lds_bytes * usual_waves / resident_waves - notes_bytes) / state_bytes;

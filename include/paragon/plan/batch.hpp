@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <paragon/plan/joining.hpp>
+#include <paragon/plan/sharing.hpp>
 #include <paragon/view/requests.hpp>
 
 namespace paragon::plan {
@@ -44,7 +44,7 @@ struct batch {
   int tile_bits;    ///< tiles have 2^tile_bits tokens
   int rows_per_pass;
   int heads_per_pass;
-  int joined_at_once;  ///< partial states that a workgroup merges side by side
+  joining_costs costs;
 
   PARAGON_HD request_lengths lengths(int r) const {
     const std::int64_t pages = std::int64_t{requests.kv_indptr[r + 1]} - requests.kv_indptr[r];
@@ -84,7 +84,7 @@ struct batch {
     const int most = units >= workgroups ? workgroups : units > 1 ? static_cast<int>(units) : 1;
     const request_extent size = extent(lengths(0));
     const std::int64_t items = std::int64_t{requests.count} * size.row_blocks * head_groups;
-    return alike && items > 0 ? plan::sharing(items, size.tiles, most, joined_at_once) : most;
+    return alike && items > 0 ? plan::sharing(items, size.tiles, most, costs) : most;
   }
 
   /// The segment that starts at `rest.begin`, which lies in `request` or a later one. `lengths_of(r)` is `lengths(r)`,
@@ -108,12 +108,12 @@ struct batch {
     result.first = next_segment(unit_indptr, lead, request, result.units, lengths_of);
     result.lengths = lengths(result.first.request);
     result.lead = lead;
-    result.items[0] = result.items[1] = joining_of(all_units, sharing, result.first, workgroup);
+    result.items[0] = result.items[1] = joining_of(all_units, sharing, result.first, workgroup, costs.at_once);
     const std::int64_t last = result.units.end - 1;
     if (last >= result.units.begin + result.first.units) {
       const segment ends =
           next_segment(unit_indptr, lead, request_of(unit_indptr, requests.count, last), {last, last + 1}, lengths_of);
-      result.items[1] = joining_of(all_units, sharing, ends, workgroup);
+      result.items[1] = joining_of(all_units, sharing, ends, workgroup, costs.at_once);
     }
     return result;
   }

@@ -40,36 +40,6 @@ PARAGON_HD constexpr int owner_of(std::int64_t units, int workgroups, std::int64
   return static_cast<int>(quotient((unit + 1) * workgroups - 1, units));
 }
 
-/// The most parts of an item that one workgroup joins; more of them form a tree of two levels (joining.hpp).
-inline constexpr int most_joined = 32;
-
-/// How many of the `parts` that an item of `tiles` tiles could be cut into are worth it. The more there are, the fewer
-/// tiles are attended to one after the other, and the more parts are joined so, `at_once` of them at a time. A part
-/// takes two thirds of the time of a tile (H100, docs/performance.md), so the sum of both is least near the root of
-/// 3/2 tiles * at_once. Trees of two levels are left alone: their items are long.
-PARAGON_HD constexpr int parts_worthwhile(int tiles, int parts, int at_once) {
-  if (parts > most_joined) return parts;
-  while (2 * parts * parts > std::int64_t{3} * tiles * at_once) parts = (parts + 1) / 2;
-  return parts;
-}
-
-/// How many of `workgroups` share a batch of equal items: so many that shares end where items do, if that leaves at
-/// most an eighth of them idle or items are short. An item that is not cut needs no joining, and a share inside one
-/// item starts only once. Preconditions: items, tiles, workgroups and at_once are positive.
-PARAGON_HD constexpr int sharing(std::int64_t items, int tiles, int workgroups, int at_once) {
-  std::int64_t whole = 0;
-  if (items <= workgroups) {
-    const int each = static_cast<int>(quotient(workgroups, items)), most = each < tiles ? each : tiles;
-    const int parts = parts_worthwhile(tiles, most, at_once);
-    whole = items * parts;
-    if (parts < most) return static_cast<int>(whole);
-  } else {
-    const std::int64_t each = quotient(items + workgroups - 1, workgroups);
-    if (quotient(items, each) * each == items) whole = quotient(items, each);
-  }
-  return whole * 8 >= std::int64_t{workgroups} * 7 ? static_cast<int>(whole) : workgroups;
-}
-
 /// A run of units of one item inside one share.
 struct segment {
   int request;
