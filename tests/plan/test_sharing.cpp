@@ -18,15 +18,15 @@ int time_of(int tiles, int parts, const plan::joining_costs& costs) {
 }  // namespace
 
 TEST_CASE("a batch of equal items is shared so that shares end where items do") {
-  CHECK(plan::sharing(32, 64, 264, usual) == 256);    // eight shares to an item
-  CHECK(plan::sharing(256, 64, 264, usual) == 256);   // an item each
-  CHECK(plan::sharing(1024, 16, 264, usual) == 256);  // four items each
-  CHECK(plan::sharing(264, 1, 264, usual) == 264);
-  CHECK(plan::sharing(150, 64, 264, usual) == 264);  // 150 would leave too many idle
-  CHECK(plan::sharing(265, 64, 264, usual) == 264);
+  CHECK(plan::sharing_equal(32, 64, 264, usual) == 256);    // eight shares to an item
+  CHECK(plan::sharing_equal(256, 64, 264, usual) == 256);   // an item each
+  CHECK(plan::sharing_equal(1024, 16, 264, usual) == 256);  // four items each
+  CHECK(plan::sharing_equal(264, 1, 264, usual) == 264);
+  CHECK(plan::sharing_equal(150, 64, 264, usual) == 264);  // 150 would leave too many idle
+  CHECK(plan::sharing_equal(265, 64, 264, usual) == 264);
   for (int items : {1, 8, 60, 128, 250, 512, 1000}) {
     CAPTURE(items);
-    const int tiles = 40, workgroups = 256, sharing = plan::sharing(items, tiles, workgroups, usual);
+    const int tiles = 40, workgroups = 256, sharing = plan::sharing_equal(items, tiles, workgroups, usual);
     const std::int64_t units = std::int64_t{items} * tiles;
     REQUIRE(sharing <= workgroups);
     if (sharing == workgroups && sharing % items != 0 && items % sharing != 0) continue;
@@ -39,16 +39,16 @@ TEST_CASE("a batch of equal items is shared so that shares end where items do") 
 }
 
 TEST_CASE("an item is cut into no more parts than are worth their joining") {
-  CHECK(plan::sharing(1, 1, 1, usual) == 1);
-  CHECK(plan::sharing(1, 8, 8, {.at_once = 8, .level_time = 18}) == 8);       // a tile each
-  CHECK(plan::sharing(4, 256, 264, usual) == 256);                            // 66 would take as long as 64
-  CHECK(plan::sharing(8, 64, 264, {.at_once = 8, .level_time = 18}) == 256);  // 32 are joined at once, 33 are not
+  CHECK(plan::sharing_equal(1, 1, 1, usual) == 1);
+  CHECK(plan::sharing_equal(1, 8, 8, {.at_once = 8, .level_time = 18}) == 8);       // a tile each
+  CHECK(plan::sharing_equal(4, 256, 264, usual) == 256);                            // 66 would take as long as 64
+  CHECK(plan::sharing_equal(8, 64, 264, {.at_once = 8, .level_time = 18}) == 256);  // 32 are joined at once, 33 are not
   // What was fastest on an H100 (docs/performance.md): fp8 keys of one request of 4096 tokens, 64/8 and 64/4 heads,
   // and of 16,384 tokens, 8/1 heads; bf16 keys of 4096 tokens, 8/1 heads.
-  CHECK(plan::sharing(4, 64, 264, usual) == 4 * 16);
-  CHECK(plan::sharing(2, 128, 264, {.at_once = 2, .level_time = 18}) == 2 * 64);
-  CHECK(plan::sharing(1, 128, 128, {.at_once = 8, .level_time = 18}) == 32);
-  CHECK(plan::sharing(1, 64, 64, {.at_once = 4, .level_time = 9}) == 64);
+  CHECK(plan::sharing_equal(4, 64, 264, usual) == 4 * 16);
+  CHECK(plan::sharing_equal(2, 128, 264, {.at_once = 2, .level_time = 18}) == 2 * 64);
+  CHECK(plan::sharing_equal(1, 128, 128, {.at_once = 8, .level_time = 18}) == 32);
+  CHECK(plan::sharing_equal(1, 64, 64, {.at_once = 4, .level_time = 9}) == 64);
 }
 
 TEST_CASE("the parts of an item take little longer than the best number of them would") {
@@ -56,18 +56,25 @@ TEST_CASE("the parts of an item take little longer than the best number of them 
     for (const int at_once : {1, 2, 4, 8})
       for (int tiles = 1; tiles <= 300; ++tiles)
         for (const int most : {1, 2, 3, 8, 33, 66, 264}) {
-          const plan::joining_costs costs{.at_once = at_once, .level_time = level_time};
-          const int parts = plan::parts_worthwhile(tiles, std::min(most, tiles), costs);
           CAPTURE(level_time);
           CAPTURE(at_once);
           CAPTURE(tiles);
           CAPTURE(most);
-          REQUIRE((parts >= 1 && parts <= std::min(most, tiles)));
-          int least = time_of(tiles, 1, costs);
+          const plan::joining_costs costs{.at_once = at_once, .level_time = level_time};
+          const int shortest = plan::quotient_up(tiles, std::min(most, tiles));
+          const int parts = plan::quotient_up(tiles, plan::part_worthwhile(tiles, shortest, costs));
+          int fastest = time_of(tiles, 1, costs);
           for (int others = 2; others <= std::min(most, tiles); ++others)
-            least = std::min(least, time_of(tiles, others, costs));
-          REQUIRE(time_of(tiles, parts, costs) <= least + (least + 2) / 3);
-          // The last of them is not empty, so none could be left out.
-          REQUIRE((parts == 1 || plan::quotient_up(tiles, parts - 1) > plan::quotient_up(tiles, parts)));
+            fastest = std::min(fastest, time_of(tiles, others, costs));
+          REQUIRE(time_of(tiles, parts, costs) <= fastest + (fastest + 2) / 3);
         }
+}
+
+TEST_CASE("a batch of unequal items is shared by all workgroups, unless longer shares are worthwhile") {
+  const plan::joining_costs costs{.at_once = 8, .level_time = 18};
+  CHECK(plan::sharing_unequal(1, 1, 1, costs) == 1);
+  CHECK(plan::sharing_unequal(100'000, 64, 264, costs) == 264);
+  CHECK(plan::sharing_unequal(265, 64, 264, costs) == 264);     // two units each at most, in 32 parts
+  CHECK(plan::sharing_unequal(2 * 34, 32, 68, costs) == 34);    // 32 parts take longer to join than a tile
+  CHECK(plan::sharing_unequal(4 * 66, 64, 264, costs) == 132);  // 64 parts even more so
 }

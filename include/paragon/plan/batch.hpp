@@ -84,7 +84,10 @@ struct batch {
     const int most = units >= workgroups ? workgroups : units > 1 ? static_cast<int>(units) : 1;
     const request_extent size = extent(lengths(0));
     const std::int64_t items = std::int64_t{requests.count} * size.row_blocks * head_groups;
-    return alike && items > 0 ? plan::sharing(items, size.tiles, most, costs) : most;
+    if (items == 0 || units == 0) return most;
+    if (alike) return sharing_equal(items, size.tiles, most, costs);
+    const std::int64_t tiles = quotient(units, items) - lead(false);
+    return sharing_unequal(units, tiles > 1 ? static_cast<int>(tiles) : 1, most, costs);
   }
 
   /// The segment that starts at `rest.begin`, which lies in `request` or a later one. `lengths_of(r)` is `lengths(r)`,

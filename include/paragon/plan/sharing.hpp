@@ -3,7 +3,7 @@
 #include <limits>
 #include <paragon/plan/joining.hpp>
 
-/// How many of the workgroups share a batch whose items are equal: it may be best that some stay idle.
+/// How many of the workgroups share a batch: it may be best that some stay idle.
 namespace paragon::plan {
 
 /// What it costs a kernel to join parts.
@@ -24,16 +24,16 @@ PARAGON_HD constexpr int joining_time(int parts, const joining_costs& costs) {
   return 3 * (quotient_up(fan_in, costs.at_once) + quotient_up(nodes, costs.at_once)) + costs.level_time;
 }
 
-/// Into how many parts, `most` at most, an item of `tiles` tiles is cut so that attending to the longest part and
-/// joining all of them takes the least time: as few as have no longer ones, or as have ones of twice, four times, ...
-/// the length. Preconditions: all are positive.
-PARAGON_HD constexpr int parts_worthwhile(int tiles, int most, const joining_costs& costs) {
-  int result = 1, least = std::numeric_limits<int>::max();
-  for (int longest = quotient_up(tiles, most); 4 * longest < least; longest *= 2) {
-    const int parts = quotient_up(tiles, longest), time = 4 * longest + joining_time(parts, costs);
-    if (time < least) {
-      result = parts;
-      least = time;
+/// How many tiles the longest part of an item of `tiles` tiles has if attending to it and joining all parts takes the
+/// least time: the `least` that it can have, or twice, four times, ... that.
+/// Preconditions: all are positive.
+PARAGON_HD constexpr int part_worthwhile(int tiles, int least, const joining_costs& costs) {
+  int result = least, fastest = std::numeric_limits<int>::max();
+  for (int part = least; 4 * part < fastest; part *= 2) {
+    const int time = 4 * part + joining_time(quotient_up(tiles, part), costs);
+    if (time < fastest) {
+      result = part;
+      fastest = time;
     }
   }
   return result;
@@ -42,11 +42,11 @@ PARAGON_HD constexpr int parts_worthwhile(int tiles, int most, const joining_cos
 /// How many of `workgroups` share a batch of equal items: so many that shares end where items do, if that leaves at
 /// most an eighth of them idle or more parts are not worthwhile. An item that is not cut needs no joining, and a share
 /// inside one item starts only once. Preconditions: all are positive, and workgroups no more than items * tiles.
-PARAGON_HD constexpr int sharing(std::int64_t items, int tiles, int workgroups, const joining_costs& costs) {
+PARAGON_HD constexpr int sharing_equal(std::int64_t items, int tiles, int workgroups, const joining_costs& costs) {
   std::int64_t whole = 0;
   if (items <= workgroups) {
     const int each = static_cast<int>(quotient(workgroups, items)), most = each < tiles ? each : tiles;
-    const int parts = parts_worthwhile(tiles, most, costs);
+    const int parts = quotient_up(tiles, part_worthwhile(tiles, quotient_up(tiles, most), costs));
     whole = items * parts;
     if (parts < most) return static_cast<int>(whole);
   } else {
@@ -54,6 +54,14 @@ PARAGON_HD constexpr int sharing(std::int64_t items, int tiles, int workgroups, 
     if (quotient(items, each) * each == items) whole = quotient(items, each);
   }
   return whole * 8 >= std::int64_t{workgroups} * 7 ? static_cast<int>(whole) : workgroups;
+}
+
+/// How many of `workgroups` share a batch of items that have `units` units in all, and `tiles` tiles in the mean: all,
+/// unless longer shares are worthwhile. Preconditions: all are positive, and workgroups no more than units.
+PARAGON_HD constexpr int sharing_unequal(std::int64_t units, int tiles, int workgroups, const joining_costs& costs) {
+  const int least = static_cast<int>(quotient(units + workgroups - 1, workgroups));
+  const int part = part_worthwhile(tiles, least, costs);
+  return part == least ? workgroups : static_cast<int>(quotient(units + part - 1, part));
 }
 
 }  // namespace paragon::plan
