@@ -30,17 +30,17 @@ owners find_owners(std::int64_t units, int sharing, const plan::segment& s) {
   return result;
 }
 
-void check_tree(std::int64_t units, int sharing, const plan::segment& s, int at_once) {
+void check_tree(std::int64_t units, int sharing, const plan::segment& s, int bits) {
   CAPTURE(units);
   CAPTURE(sharing);
   CAPTURE(s.item_begin);
   CAPTURE(s.item_tiles);
-  CAPTURE(at_once);
+  CAPTURE(bits);
   const owners whole = find_owners(units, sharing, s);
-  const int parts = whole.end - whole.begin, fan_in = plan::fan_in_of(parts, at_once);
+  const int parts = whole.end - whole.begin, fan_in = plan::fan_in_of(parts, bits);
   std::set<int> nodes;
   for (int w = whole.begin; w < whole.end; ++w) {
-    const plan::joining at = plan::joining_of(units, sharing, s, w, at_once);
+    const plan::joining at = plan::joining_of(units, sharing, s, w, bits);
     REQUIRE((at.begin == whole.begin && at.end == whole.end && at.parts() == parts && at.fan_in == fan_in));
     REQUIRE((at.node <= w && w < at.node + fan_in && (at.node - whole.begin) % fan_in == 0));
     nodes.insert(at.node);
@@ -63,21 +63,21 @@ TEST_CASE("all workgroups that have tiles of an item, and no others, find themse
     plan::segment s{};
     s.item_tiles = static_cast<int>(from_1_to(units));
     s.item_begin = from_1_to(units - s.item_tiles + 1) - 1;
-    check_tree(units, sharing, s, 1 << random() % 4);
+    check_tree(units, sharing, s, static_cast<int>(random() % 4));
   }
 }
 
 TEST_CASE("few parts join at once, many at nodes of about the square root of their number") {
   static_assert(plan::tree_levels == 2);
-  CHECK(plan::most_joined(1) == 12);
-  CHECK(plan::most_joined(2) == 24);
-  CHECK(plan::most_joined(4) == 32);
-  CHECK(plan::most_joined(8) == 32);
-  for (const int at_once : {1, 2, 4})
+  CHECK(plan::most_joined(0) == 12);
+  CHECK(plan::most_joined(1) == 24);
+  CHECK(plan::most_joined(2) == 32);
+  CHECK(plan::most_joined(3) == 32);
+  for (const int bits : {0, 1, 2})
     for (int parts = 1; parts <= 65536; ++parts) {
-      CAPTURE(at_once);
+      CAPTURE(bits);
       CAPTURE(parts);
-      const int fan_in = plan::fan_in_of(parts, at_once), most = plan::most_joined(at_once);
+      const int fan_in = plan::fan_in_of(parts, bits), most = plan::most_joined(bits);
       REQUIRE(fan_in * fan_in >= parts);
       REQUIRE((parts <= most ? fan_in == most : fan_in <= std::ceil(std::sqrt(parts))));
     }

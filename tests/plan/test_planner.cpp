@@ -107,7 +107,7 @@ step random_step(std::mt19937& random, int requests, int most_pages) {
              .tile_bits = 4 + below(4),
              .rows_per_pass = 8 << below(3),
              .heads_per_pass = heads,
-             .costs = {.at_once = 1 << below(4), .level_time = 9 << below(2)}};
+             .costs = {.at_once_bits = below(4), .level_time = 9 << below(2)}};
   for (int r = 0; r < requests; ++r) {
     s.kv_indptr.push_back(s.kv_indptr.back() + (below(5) == 0 ? 0 : below(most_pages + 1)));
     s.last.push_back(1 + below(s.batch.page_size));

@@ -184,7 +184,7 @@ struct tables {
             .tile_bits = 3,
             .rows_per_pass = 4,
             .heads_per_pass = 1,
-            .costs = {.at_once = 4, .level_time = 18}};
+            .costs = {.at_once_bits = 2, .level_time = 18}};
   }
 };
 

@@ -64,7 +64,7 @@ template <class Config> plan::batch make_batch(const decode_arguments<Config>& r
           .tile_bits = 0,
           .rows_per_pass = 0,
           .heads_per_pass = 1,
-          .costs = {.at_once = 1, .level_time = 0}};
+          .costs = {.at_once_bits = 0, .level_time = 0}};
 }
 
 template <class Kernel>
@@ -75,7 +75,8 @@ status make_geometry(const plan::batch& batch, const platform::device_info& devi
   g.batch.tile_bits = shape::tile_bits(g.grid);
   g.batch.rows_per_pass = shape::rows_per_pass(g.grid);
   g.batch.heads_per_pass = g.grid.head();
-  g.batch.costs = {.at_once = shape::merged_at_once << g.grid.token_bits, .level_time = shape::level_time};
+  g.batch.costs = {.at_once_bits = g.grid.token_bits + std::countr_zero(unsigned{shape::merged_at_once}),
+                   .level_time = shape::level_time};
   g.batch.head_groups /= g.batch.heads_per_pass;
   g.shared_bytes = shape::shared_bytes(g.grid);
   int per_compute_unit = 0;

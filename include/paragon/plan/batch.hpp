@@ -111,12 +111,12 @@ struct batch {
     result.first = next_segment(unit_indptr, lead, request, result.units, lengths_of);
     result.lengths = lengths(result.first.request);
     result.lead = lead;
-    result.items[0] = result.items[1] = joining_of(all_units, sharing, result.first, workgroup, costs.at_once);
+    result.items[0] = result.items[1] = joining_of(all_units, sharing, result.first, workgroup, costs.at_once_bits);
     const std::int64_t last = result.units.end - 1;
     if (last >= result.units.begin + result.first.units) {
       const segment ends =
           next_segment(unit_indptr, lead, request_of(unit_indptr, requests.count, last), {last, last + 1}, lengths_of);
-      result.items[1] = joining_of(all_units, sharing, ends, workgroup, costs.at_once);
+      result.items[1] = joining_of(all_units, sharing, ends, workgroup, costs.at_once_bits);
     }
     return result;
   }

@@ -9,14 +9,14 @@ namespace paragon::plan {
 /// Levels of the tree.
 inline constexpr int tree_levels = 2;
 
-/// The most parts that one workgroup joins, `at_once` of them side by side: one level costs less up to a dozen of them
+/// The most parts that one workgroup joins, 2^`bits` of them side by side: one level costs less up to a dozen of them
 /// one after the other.
-PARAGON_HD constexpr int most_joined(int at_once) { return at_once < 3 ? 12 * at_once : 32; }
+PARAGON_HD constexpr int most_joined(int bits) { return bits < 2 ? 12 << bits : 32; }
 
 /// Parts that join at a node of the tree over an item's parts: all of them if they are few, the square root of their
 /// number otherwise.
-PARAGON_HD constexpr int fan_in_of(int parts, int at_once) {
-  if (parts <= most_joined(at_once)) return most_joined(at_once);
+PARAGON_HD constexpr int fan_in_of(int parts, int bits) {
+  if (parts <= most_joined(bits)) return most_joined(bits);
   int root = 4;
   while (root * root < parts) ++root;
   return root;
@@ -34,10 +34,10 @@ struct alignas(16) joining {
 };
 
 /// The place of `workgroup`, which has the segment, where `sharing` of them share `units` units.
-PARAGON_HD constexpr joining joining_of(std::int64_t units, int sharing, const segment& s, int workgroup, int at_once) {
+PARAGON_HD constexpr joining joining_of(std::int64_t units, int sharing, const segment& s, int workgroup, int bits) {
   const int begin = owner_of(units, sharing, s.item_begin);
   const int end = owner_of(units, sharing, s.item_begin + s.item_tiles - 1) + 1;
-  const int fan_in = fan_in_of(end - begin, at_once);
+  const int fan_in = fan_in_of(end - begin, bits);
   return {begin, end, workgroup - (workgroup - begin) % fan_in, fan_in};
 }
 

@@ -8,8 +8,8 @@ namespace paragon::plan {
 
 /// What it costs a kernel to join parts.
 struct joining_costs {
-  int at_once;     ///< partial states that a workgroup merges side by side
-  int level_time;  ///< of a second level of the tree, in quarters of the time of a tile
+  int at_once_bits;  ///< a workgroup merges 2^bits partial states side by side: GPUs have no instruction that divides
+  int level_time;    ///< of a second level of the tree, in quarters of the time of a tile
 };
 
 PARAGON_HD constexpr int quotient_up(int a, int b) { return (a + b - 1) / b; }
@@ -19,9 +19,12 @@ PARAGON_HD constexpr int quotient_up(int a, int b) { return (a + b - 1) / b; }
 /// (docs/performance.md).
 PARAGON_HD constexpr int joining_time(int parts, const joining_costs& costs) {
   if (parts == 1) return 0;
-  const int fan_in = fan_in_of(parts, costs.at_once), nodes = quotient_up(parts, fan_in);
-  if (nodes == 1) return 3 * quotient_up(parts, costs.at_once);
-  return 3 * (quotient_up(fan_in, costs.at_once) + quotient_up(nodes, costs.at_once)) + costs.level_time;
+  const int fan_in = fan_in_of(parts, costs.at_once_bits);
+  const auto one_after_another = [&](int members) {
+    return (members + (1 << costs.at_once_bits) - 1) >> costs.at_once_bits;
+  };
+  if (parts <= fan_in) return 3 * one_after_another(parts);
+  return 2 * 3 * one_after_another(fan_in) + costs.level_time;
 }
 
 /// How many tiles the longest part of an item of `tiles` tiles has if attending to it and joining all parts takes the
