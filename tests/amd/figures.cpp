@@ -1,13 +1,13 @@
 /// figures KV PAGE_SIZE GROUP_SIZE TOKENS
 ///
-/// Decodes one request of TOKENS tokens with one KV head of dim 128, KV being fp8 (the format that the device
-/// multiplies, or OCP; bf16 queries), bf16 or fp16, and prints as JSON what figures.py relates instruction counts to.
-/// All keys are equal, so that the running maximum grows in the first tile only: no tile does another's work.
+/// Decodes a request of TOKENS tokens per workgroup, so that nothing is shared and joined, with one KV head of dim 128,
+/// KV being fp8 (the format that the device multiplies, or OCP; bf16 queries), bf16 or fp16, and prints as JSON what
+/// figures.py relates instruction counts to. All keys are equal, so that the running maximum grows in the first tile
+/// only: no tile does another's work. All requests have the same pages, in reverse order.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <numeric>
 #include <paragon/paragon.hpp>
 #include <stdexcept>
 
@@ -41,8 +41,9 @@ void print_launch(const paragon::detail::decode_geometry& g, int tokens, std::si
   std::printf(
       "{\"workgroups\": %d, \"workgroup_waves\": %d, \"shared_bytes\": %zu, \"wave_tiles\": %d, "
       "\"tile_tokens\": %d, \"kv_bytes\": %zu, \"bytes_ahead\": %zu}\n",
-      g.workgroups, g.grid.waves(), g.shared_bytes, tokens / shape::wave_tokens * g.grid.column * g.grid.slice,
-      g.batch.tile_tokens(), static_cast<std::size_t>(tokens) * 2 * row_bytes, ahead);
+      g.workgroups, g.grid.waves(), g.shared_bytes,
+      g.workgroups * tokens / shape::wave_tokens * g.grid.column * g.grid.slice, g.batch.tile_tokens(),
+      static_cast<std::size_t>(g.workgroups) * tokens * 2 * row_bytes, ahead);
 }
 
 template <class KV> auto cache(const KV* keys, const KV* values, const kv_shape& shape) {
@@ -52,40 +53,62 @@ template <class KV> auto cache(const KV* keys, const KV* values, const kv_shape&
     return paged_kv<KV, nhd>{keys, values, shape};
 }
 
+/// The page table of `requests` requests: each has all pages, the last one first.
+std::vector<std::int32_t> page_table(int requests, int pages) {
+  std::vector<std::int32_t> indices;
+  for (int r = 0; r < requests; ++r)
+    for (int page = pages - 1; page >= 0; --page) indices.push_back(page);
+  return indices;
+}
+
+/// Where the pages of `requests` requests start in their table.
+std::vector<std::int32_t> page_starts(int requests, int pages) {
+  std::vector<std::int32_t> indptr;
+  for (int r = 0; r <= requests; ++r) indptr.push_back(r * pages);
+  return indptr;
+}
+
 template <class Query, class KV> void run(const sizes& s) {
   using decode_type = decode<decode_config<Query, KV, nhd, head_dim>>;
+  constexpr int most_requests = 32;
   const int pages = s.tokens / s.page_size;
   const float value = fp8_element<KV> ? 2.0f : 1.0f;  // times the descale: 1
   const auto elements = static_cast<std::size_t>(s.tokens) * head_dim;
-  const auto query_elements = static_cast<std::size_t>(s.group) * head_dim;
+  const auto query_elements = static_cast<std::size_t>(most_requests) * s.group * head_dim;
 
-  std::vector<std::int32_t> order(static_cast<std::size_t>(pages));
-  std::iota(order.rbegin(), order.rend(), 0);
-  const device_buffer<std::int32_t> indices(order), indptr(std::vector<std::int32_t>{0, pages}),
-      last_page_len(std::vector<std::int32_t>{s.page_size});
+  const device_buffer<std::int32_t> indices(page_table(most_requests, pages)),
+      indptr(page_starts(most_requests, pages)), last_page_len(std::vector<std::int32_t>(most_requests, s.page_size));
   const device_buffer<KV> keys(std::vector<KV>(elements, KV{0.25f})), values(std::vector<KV>(elements, KV{value}));
   const device_buffer<Query> query(std::vector<Query>(query_elements, Query{0.5f}));
   device_buffer<Query> out(query_elements);
 
-  const typename decode_type::arguments arguments{
-      .query = contiguous_heads(query.data(), 1, s.group, head_dim),
-      .kv = cache(keys.data(), values.data(), kv_shape{pages, s.page_size, 1, head_dim}),
-      .requests = {1, indptr.data(), indices.data(), last_page_len.data()},
-      .out = contiguous_heads(out.data(), 1, s.group, head_dim),
-      .softmax_scale = 1.0f / std::sqrt(static_cast<float>(head_dim)),
+  const auto of_requests = [&](int requests) -> typename decode_type::arguments {
+    return {
+        .query = contiguous_heads(query.data(), requests, s.group, head_dim),
+        .kv = cache(keys.data(), values.data(), kv_shape{pages, s.page_size, 1, head_dim}),
+        .requests = {requests, indptr.data(), indices.data(), last_page_len.data()},
+        .out = contiguous_heads(out.data(), requests, s.group, head_dim),
+        .softmax_scale = 1.0f / std::sqrt(static_cast<float>(head_dim)),
+    };
   };
+  int workgroups = 0;
+  require(paragon::detail::with_kernel(of_requests(1), [&]<class Kernel>(const paragon::detail::decode_geometry& g) {
+    workgroups = g.workgroups;
+    print_launch<Kernel>(g, s.tokens, sizeof(KV));
+    return status::success();
+  }));
+  if (workgroups > most_requests) throw std::runtime_error("more workgroups than there are requests for");
+
+  const auto arguments = of_requests(workgroups);
   std::size_t bytes = 0;
   require(decode_type::workspace_size(arguments, bytes));
   device_buffer<std::byte> memory(bytes);
   require(decode_type::run(arguments, {memory.data(), bytes}, {}));
 
-  for (const Query x : out.download())
-    if (!(std::abs(static_cast<float>(x) - 1.0f) < 0.01f))
+  const std::vector<Query> results = out.download();
+  for (std::size_t i = 0; i < query_elements / most_requests * workgroups; ++i)
+    if (!(std::abs(static_cast<float>(results[i]) - 1.0f) < 0.01f))
       throw std::runtime_error("a wrong result: nothing to measure");
-  require(paragon::detail::with_kernel(arguments, [&]<class Kernel>(const paragon::detail::decode_geometry& g) {
-    print_launch<Kernel>(g, s.tokens, sizeof(KV));
-    return status::success();
-  }));
 }
 
 void run_named(const char* kv, const sizes& s) {
