@@ -75,6 +75,7 @@ TEST_CASE("a batch of unequal items is shared by all workgroups, unless longer s
   const plan::joining_costs costs{.at_once_bits = 3, .level_time = 18};
   CHECK(plan::sharing_unequal(1, 1, 1, costs) == 1);
   CHECK(plan::sharing_unequal(100'000, 64, 264, costs) == 264);
+  CHECK(plan::sharing_unequal(std::int64_t{264} << 32, 1 << 26, 264, costs) == 264);  // shares of 2^32 units
   CHECK(plan::sharing_unequal(265, 64, 264, costs) == 264);     // two units each at most, in 32 parts
   CHECK(plan::sharing_unequal(2 * 34, 32, 68, costs) == 34);    // 32 parts take longer to join than a tile
   CHECK(plan::sharing_unequal(4 * 66, 64, 264, costs) == 132);  // 64 parts even more so

@@ -86,8 +86,8 @@ struct batch {
     const std::int64_t items = std::int64_t{requests.count} * size.row_blocks * head_groups;
     if (items == 0 || units == 0) return most;
     if (alike) return sharing_equal(items, size.tiles, most, costs);
-    const std::int64_t tiles = quotient(units, items) - lead(false);
-    return sharing_unequal(units, tiles > 1 ? static_cast<int>(tiles) : 1, most, costs);
+    const std::int32_t tiles = clamp(quotient(units, items) - lead(false), 1, max_tokens >> tile_bits);
+    return sharing_unequal(units, tiles, most, costs);
   }
 
   /// The segment that starts at `rest.begin`, which lies in `request` or a later one. `lengths_of(r)` is `lengths(r)`,

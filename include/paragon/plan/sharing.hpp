@@ -60,8 +60,10 @@ PARAGON_HD constexpr int sharing_equal(std::int64_t items, int tiles, int workgr
 }
 
 /// How many of `workgroups` share a batch of items that have `units` units in all, and `tiles` tiles in the mean: all,
-/// unless longer shares are worthwhile. Preconditions: all are positive, and workgroups no more than units.
+/// unless items are cut and longer shares are worthwhile. Preconditions: all are positive, and workgroups no more than
+/// units.
 PARAGON_HD constexpr int sharing_unequal(std::int64_t units, int tiles, int workgroups, const joining_costs& costs) {
+  if (units >= std::int64_t{workgroups} * tiles) return workgroups;
   const int least = static_cast<int>(quotient(units + workgroups - 1, workgroups));
   const int part = part_worthwhile(tiles, least, costs);
   return part == least ? workgroups : static_cast<int>(quotient(units + part - 1, part));
