@@ -32,8 +32,9 @@ PARAGON_HD constexpr int joining_time(int parts, const joining_costs& costs) {
 /// Preconditions: all are positive.
 PARAGON_HD constexpr int part_worthwhile(int tiles, int least, const joining_costs& costs) {
   int result = least, fastest = std::numeric_limits<int>::max();
-  for (int part = least; 4 * part < fastest; part *= 2) {
-    const int time = 4 * part + joining_time(quotient_up(tiles, part), costs);
+  int parts = quotient_up(tiles, least);  // of `part` tiles: halved, rounded up, it stays their quotient
+  for (int part = least; 4 * part < fastest; part *= 2, parts = (parts + 1) / 2) {
+    const int time = 4 * part + joining_time(parts, costs);
     if (time < fastest) {
       result = part;
       fastest = time;
