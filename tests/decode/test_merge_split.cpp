@@ -46,7 +46,7 @@ TEST_CASE("more workgroups than tiles") {
   check_decode<decode_config<bf16, fp8_e4m3fn, nhd, 64>>({.kv_heads = 2, .group = 1, .lengths = {0, 3}}, 64);
 }
 
-TEST_CASE("hundreds of parts, which join over three levels") {
+TEST_CASE("hundreds of parts, which join over two levels") {
   check_decode<decode_config<bf16, fp8_e4m3fn, nhd, 64>>({.kv_heads = 1, .group = 1, .lengths = {3, 40000}}, 150);
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <paragon/decode/checks.hpp>
 #include <paragon/decode/kernel.hpp>
 #include <paragon/plan/planner.hpp>
