@@ -3,15 +3,17 @@
 /// Decodes a request of TOKENS tokens per workgroup, so that nothing is shared and joined, with one KV head of dim 128,
 /// KV being fp8 (the format that the device multiplies, or OCP; bf16 queries), bf16 or fp16, and prints as JSON what
 /// figures.py relates instruction counts to. All keys are equal, so that the running maximum grows in the first tile
-/// only: no tile does another's work. All requests have the same pages, in reverse order.
+/// only: no tile does another's work.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <paragon/paragon.hpp>
+#include <random>
 #include <stdexcept>
 
 #include "support/device_buffer.hpp"
+#include "support/page_table.hpp"
 
 using namespace paragon;
 using paragon_test::device_buffer;
@@ -53,31 +55,16 @@ template <class KV> auto cache(const KV* keys, const KV* values, const kv_shape&
     return paged_kv<KV, nhd>{keys, values, shape};
 }
 
-/// The page table of `requests` requests: each has all pages, the last one first.
-std::vector<std::int32_t> page_table(int requests, int pages) {
-  std::vector<std::int32_t> indices;
-  for (int r = 0; r < requests; ++r)
-    for (int page = pages - 1; page >= 0; --page) indices.push_back(page);
-  return indices;
-}
-
-/// Where the pages of `requests` requests start in their table.
-std::vector<std::int32_t> page_starts(int requests, int pages) {
-  std::vector<std::int32_t> indptr;
-  for (int r = 0; r <= requests; ++r) indptr.push_back(r * pages);
-  return indptr;
-}
-
 template <class Query, class KV> void run(const sizes& s) {
   using decode_type = decode<decode_config<Query, KV, nhd, head_dim>>;
   constexpr int most_requests = 32;
-  const int pages = s.tokens / s.page_size;
+  std::mt19937 random{1};
+  const auto table = paragon_test::make_page_table(std::vector<int>(most_requests, s.tokens), s.page_size, random);
   const float value = fp8_element<KV> ? 2.0f : 1.0f;  // times the descale: 1
-  const auto elements = static_cast<std::size_t>(s.tokens) * head_dim;
+  const auto elements = static_cast<std::size_t>(table.pages * s.page_size) * head_dim;
   const auto query_elements = static_cast<std::size_t>(most_requests) * s.group * head_dim;
 
-  const device_buffer<std::int32_t> indices(page_table(most_requests, pages)),
-      indptr(page_starts(most_requests, pages)), last_page_len(std::vector<std::int32_t>(most_requests, s.page_size));
+  const device_buffer<std::int32_t> indices(table.indices), indptr(table.indptr), last_page_len(table.last_page_len);
   const device_buffer<KV> keys(std::vector<KV>(elements, KV{0.25f})), values(std::vector<KV>(elements, KV{value}));
   const device_buffer<Query> query(std::vector<Query>(query_elements, Query{0.5f}));
   device_buffer<Query> out(query_elements);
@@ -85,7 +72,7 @@ template <class Query, class KV> void run(const sizes& s) {
   const auto of_requests = [&](int requests) -> typename decode_type::arguments {
     return {
         .query = contiguous_heads(query.data(), requests, s.group, head_dim),
-        .kv = cache(keys.data(), values.data(), kv_shape{pages, s.page_size, 1, head_dim}),
+        .kv = cache(keys.data(), values.data(), kv_shape{static_cast<int>(table.pages), s.page_size, 1, head_dim}),
         .requests = {requests, indptr.data(), indices.data(), last_page_len.data()},
         .out = contiguous_heads(out.data(), requests, s.group, head_dim),
         .softmax_scale = 1.0f / std::sqrt(static_cast<float>(head_dim)),

@@ -8,7 +8,7 @@ using namespace paragon;
 
 namespace {
 
-constexpr plan::joining_costs usual{.at_once_bits = 2, .level_time = 18};
+constexpr plan::joining_costs usual{.at_once_bits = 2, .level_time = 18}, by_eight{.at_once_bits = 3, .level_time = 18};
 
 /// Of the longest of so many parts, and of joining them.
 int time_of(int tiles, int parts, const plan::joining_costs& costs) {
@@ -40,15 +40,14 @@ TEST_CASE("a batch of equal items is shared so that shares end where items do") 
 
 TEST_CASE("an item is cut into no more parts than are worth their joining") {
   CHECK(plan::sharing_equal(1, 1, 1, usual) == 1);
-  CHECK(plan::sharing_equal(1, 8, 8, {.at_once_bits = 3, .level_time = 18}) == 8);  // a tile each
-  CHECK(plan::sharing_equal(4, 256, 264, usual) == 256);                            // 66 would take as long as 64
-  CHECK(plan::sharing_equal(8, 64, 264, {.at_once_bits = 3, .level_time = 18}) ==
-        256);  // 32 are joined at once, 33 are not
+  CHECK(plan::sharing_equal(1, 8, 8, by_eight) == 8);       // a tile each
+  CHECK(plan::sharing_equal(4, 256, 264, usual) == 256);    // 66 would take as long as 64
+  CHECK(plan::sharing_equal(8, 64, 264, by_eight) == 256);  // 32 are joined at once, 33 are not
   // What was fastest on an H100 (docs/performance.md): fp8 keys of one request of 4096 tokens, 64/8 and 64/4 heads,
   // and of 16,384 tokens, 8/1 heads; bf16 keys of 4096 tokens, 8/1 heads.
   CHECK(plan::sharing_equal(4, 64, 264, usual) == 4 * 16);
   CHECK(plan::sharing_equal(2, 128, 264, {.at_once_bits = 1, .level_time = 18}) == 2 * 64);
-  CHECK(plan::sharing_equal(1, 128, 128, {.at_once_bits = 3, .level_time = 18}) == 32);
+  CHECK(plan::sharing_equal(1, 128, 128, by_eight) == 32);
   CHECK(plan::sharing_equal(1, 64, 64, {.at_once_bits = 2, .level_time = 9}) == 64);
 }
 
@@ -72,11 +71,10 @@ TEST_CASE("the parts of an item take little longer than the best number of them 
 }
 
 TEST_CASE("a batch of unequal items is shared by all workgroups, unless longer shares are worthwhile") {
-  const plan::joining_costs costs{.at_once_bits = 3, .level_time = 18};
-  CHECK(plan::sharing_unequal(1, 1, 1, costs) == 1);
-  CHECK(plan::sharing_unequal(100'000, 64, 264, costs) == 264);
-  CHECK(plan::sharing_unequal(std::int64_t{264} << 32, 1 << 26, 264, costs) == 264);  // shares of 2^32 units
-  CHECK(plan::sharing_unequal(265, 64, 264, costs) == 264);     // two units each at most, in 32 parts
-  CHECK(plan::sharing_unequal(2 * 34, 32, 68, costs) == 34);    // 32 parts take longer to join than a tile
-  CHECK(plan::sharing_unequal(4 * 66, 64, 264, costs) == 132);  // 64 parts even more so
+  CHECK(plan::sharing_unequal(1, 1, 1, by_eight) == 1);
+  CHECK(plan::sharing_unequal(100'000, 64, 264, by_eight) == 264);
+  CHECK(plan::sharing_unequal(std::int64_t{264} << 32, 1 << 26, 264, by_eight) == 264);  // shares of 2^32 units
+  CHECK(plan::sharing_unequal(265, 64, 264, by_eight) == 264);     // two units each at most, in 32 parts
+  CHECK(plan::sharing_unequal(2 * 34, 32, 68, by_eight) == 34);    // 32 parts take longer to join than a tile
+  CHECK(plan::sharing_unequal(4 * 66, 64, 264, by_eight) == 132);  // 64 parts even more so
 }

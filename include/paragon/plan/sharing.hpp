@@ -24,7 +24,7 @@ PARAGON_HD constexpr int joining_time(int parts, const joining_costs& costs) {
     return (members + (1 << costs.at_once_bits) - 1) >> costs.at_once_bits;
   };
   if (parts <= fan_in) return 3 * one_after_another(parts);
-  return 2 * 3 * one_after_another(fan_in) + costs.level_time;
+  return tree_levels * 3 * one_after_another(fan_in) + costs.level_time;
 }
 
 /// How many tiles the longest part of an item of `tiles` tiles has if attending to it and joining all parts takes the
